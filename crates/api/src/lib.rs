@@ -1,0 +1,1 @@
+//! The native front door: /api/v1.

@@ -1,0 +1,1 @@
+//! Authentication: API keys, JWT verification, key sets, the token cache.

@@ -1,0 +1,1 @@
+//! Assembly: the app builder, lifecycle, CLI.

@@ -1,0 +1,1 @@
+//! The managed private PostgreSQL: find binaries, initdb, supervise, stop, recover.

@@ -1,0 +1,1 @@
+//! Runs plans: catalog snapshots and reload, plan cache, user transactions.

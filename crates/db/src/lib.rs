@@ -1,0 +1,1 @@
+//! Connections to PostgreSQL: the request pipeline and its pools, the system pool, LISTEN, SQLSTATE to Problem.

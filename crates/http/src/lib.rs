@@ -1,0 +1,1 @@
+//! The HTTP kit: listener, request pipeline, routes, problem rendering, health and metrics.

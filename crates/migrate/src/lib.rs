@@ -1,0 +1,1 @@
+//! Migrations: discover, run, roll back, ledger; the system schemas that apps expect.

@@ -1,0 +1,1 @@
+//! Catalog model, query IR, planner, SQL writer, row encoder. No I/O.

@@ -1,0 +1,1 @@
+//! Typed settings: bedplate.toml, overlays, environment overrides, secret references, provenance.

@@ -1,0 +1,1 @@
+//! Test fixtures: a shared PostgreSQL, a database per test.
