@@ -1,0 +1,1 @@
+//! Opaque, authenticated page cursors.

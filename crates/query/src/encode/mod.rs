@@ -1,0 +1,1 @@
+//! Rows to JSON, straight into the response buffer.

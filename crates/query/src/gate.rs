@@ -1,0 +1,31 @@
+//! The seam to `access`: the planner asks the gate before it names an object in SQL. Fail closed: there is no plan
+//! without a gate.
+
+use crate::catalog::{Catalog, FunctionId, RelationId, RoleId};
+
+/// What an operation wants to do with a relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    Select,
+    Insert,
+    Update,
+    Delete,
+}
+
+/// Why an object is not served to a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// Not exposed at all: answered as if it did not exist. The text is for the log and dev mode.
+    Hidden(String),
+    /// Exposed, but this role may not do this. The text is a hint for developers.
+    Forbidden(String),
+}
+
+/// Decides whether an object is served. Column grants are checked by the planner against the catalog; row policies by
+/// PostgreSQL.
+pub trait Gate: Send + Sync {
+    fn relation(&self, catalog: &Catalog, role: RoleId, relation: RelationId, verb: Verb) -> Result<(), Denial>;
+    fn function(&self, catalog: &Catalog, role: RoleId, function: FunctionId) -> Result<(), Denial>;
+    /// Whether the role may use aggregates on the relation.
+    fn aggregates(&self, catalog: &Catalog, role: RoleId, relation: RelationId) -> bool;
+}

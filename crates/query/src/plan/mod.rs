@@ -1,0 +1,1 @@
+//! The planner: a request resolved against the catalog, and permitted.

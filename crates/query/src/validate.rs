@@ -1,0 +1,1 @@
+//! Bodies checked against the catalog before the database is asked: all faults at once, by field.
