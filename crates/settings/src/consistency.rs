@@ -1,0 +1,101 @@
+//! Rules between settings, checked after each is read.
+
+use crate::{Fault, Origin, Settings};
+
+/// Faults between settings. `origin` tells where a setting came from.
+pub(crate) fn check(settings: &Settings, origin: &dyn Fn(&str) -> Origin) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |key: &str, message: String, fix: String| {
+        faults.push(Fault::new(message, fix).at(&origin(key)).of(key));
+    };
+    let limits = &settings.limits;
+    if limits.page_size_default > limits.page_size_max {
+        fault(
+            "limits.page_size_default",
+            format!("is {}, above page_size_max = {}", limits.page_size_default, limits.page_size_max),
+            format!(
+                "raise limits.page_size_max, or set page_size_default to at most {}",
+                limits.page_size_max
+            ),
+        );
+    }
+    let server = &settings.server;
+    if server.port != 0 && server.port == server.admin_port && server.host == server.admin_host {
+        fault(
+            "server.admin_port",
+            format!("is {}, the same as server.port", server.admin_port),
+            "give the admin listener another port".into(),
+        );
+    }
+    roles(settings, &mut fault);
+    issuers(settings, &mut fault);
+    if settings.database.api_url.is_some() && settings.database.url.is_none() {
+        fault(
+            "database.api_url",
+            "is set, but database.url is not".into(),
+            "set database.url (or DATABASE_URL) to the owner's connection, or remove api_url".into(),
+        );
+    }
+    faults
+}
+
+fn roles(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
+    let auth = &settings.auth;
+    if auth.service_role == auth.anon_role || auth.service_role == auth.authenticated_role {
+        fault(
+            "auth.service_role",
+            format!("`{}` is also the role of users", auth.service_role),
+            "the service role bypasses row-level security: give it a name of its own".into(),
+        );
+    }
+    for (key, role) in
+        [("auth.anon_role", &auth.anon_role), ("auth.authenticated_role", &auth.authenticated_role)]
+    {
+        if matches!(role.as_str(), "postgres" | "supabase_admin" | "authenticator") {
+            fault(
+                key,
+                format!("`{role}` is an administrative role"),
+                "use a role that owns nothing, such as the default".into(),
+            );
+        }
+    }
+    if let Some(role) = auth.extra_roles.iter().find(|r| matches!(r.as_str(), "postgres" | "supabase_admin"))
+    {
+        fault(
+            "auth.extra_roles",
+            format!("`{role}` is an administrative role"),
+            "a token must never lead to it: remove it".into(),
+        );
+    }
+}
+
+fn issuers(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
+    for (index, issuer) in settings.auth.issuers.iter().enumerate() {
+        let table = format!("auth.issuers[{index}]");
+        if issuer.issuer.is_empty() {
+            fault(
+                &table,
+                "has no `issuer`".into(),
+                "write issuer = \"https://…\" exactly as the tokens' iss claim has it".into(),
+            );
+        }
+        if issuer.audience.is_empty() {
+            fault(
+                &table,
+                "has no `audience`".into(),
+                "write audience = [\"…\"], else tokens made for other apps would be accepted".into(),
+            );
+        }
+        if issuer.algorithms.is_empty() {
+            fault(
+                &table,
+                "accepts no algorithm".into(),
+                "write algorithms = [\"RS256\"], or remove the line".into(),
+            );
+        }
+        let twin = settings.auth.issuers[..index].iter().any(|other| other.issuer == issuer.issuer);
+        if twin && !issuer.issuer.is_empty() {
+            fault(&table, format!("issuer `{}` is listed twice", issuer.issuer), "merge the two".into());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Checks that a type alone does not make.
+
+/// A name that can stand in a URL and in a file name.
+pub(super) fn project_name(name: &String) -> Result<(), String> {
+    let fine = !name.is_empty()
+        && name.len() <= 63
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    if fine {
+        Ok(())
+    } else {
+        Err(format!("`{name}` is not a project name: 1 to 63 of a-z 0-9 - _, starting with a letter"))
+    }
+}
+
+/// `scheme://host[:port]` and nothing after it, or `*`.
+pub(super) fn origins(origins: &Vec<String>) -> Result<(), String> {
+    origins.iter().filter(|origin| *origin != "*").try_for_each(|text| origin(text))
+}
+
+fn origin(text: &str) -> Result<(), String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    match host {
+        Some(host) if is_authority(host) => Ok(()),
+        _ => Err(format!(
+            "`{text}` is not an origin: write scheme, host and port only, such as \"https://app.example.com\""
+        )),
+    }
+}
+
+fn is_authority(text: &str) -> bool {
+    !text.is_empty()
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']'))
+}
+
+pub(super) fn public_url(url: &Option<String>) -> Result<(), String> {
+    url.as_ref().map_or(Ok(()), |url| origin(url))
+}
+
+/// An `https://` URL; plain `http://` only to this machine.
+pub(super) fn secure_url(url: &Option<String>) -> Result<(), String> {
+    let Some(url) = url else { return Ok(()) };
+    let local = ["http://localhost", "http://127.0.0.1", "http://[::1]"];
+    let is_local = local.iter().any(|prefix| {
+        url.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+    });
+    if is_local || url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty()) {
+        Ok(())
+    } else {
+        Err(format!("`{url}` must start with https:// (http:// is allowed to this machine only)"))
+    }
+}
+
+/// A path inside the project: relative, without `..`.
+pub(super) fn project_path(path: &String) -> Result<(), String> {
+    let path = std::path::Path::new(path);
+    let inside = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    if inside && path.components().next().is_some() {
+        Ok(())
+    } else {
+        Err(format!("`{}` must be a path inside the project folder", path.display()))
+    }
+}
+
+pub(super) fn project_paths(paths: &Vec<String>) -> Result<(), String> {
+    paths.iter().try_for_each(project_path)
+}
+
+pub(super) fn not_empty(text: &String) -> Result<(), String> {
+    if text.trim().is_empty() { Err("must not be empty".into()) } else { Ok(()) }
+}
+
+/// PostgreSQL cuts identifiers at 63 bytes, so a longer one would name something else.
+pub(super) fn identifier(name: &String) -> Result<(), String> {
+    if name.is_empty() || name.len() > 63 || name.contains('\0') {
+        return Err(format!("`{name}` is not a name PostgreSQL can have: 1 to 63 bytes"));
+    }
+    Ok(())
+}
+
+pub(super) fn some_identifiers(names: &Vec<String>) -> Result<(), String> {
+    if names.is_empty() {
+        return Err("needs at least one name".into());
+    }
+    identifiers(names)
+}
+
+pub(super) fn identifiers(names: &Vec<String>) -> Result<(), String> {
+    names.iter().try_for_each(identifier)
+}
+
+/// `schema.name`, one dot.
+pub(super) fn qualified(names: &Vec<String>) -> Result<(), String> {
+    for name in names {
+        match name.split_once('.') {
+            Some((schema, object)) if !schema.is_empty() && !object.is_empty() => {}
+            _ => return Err(format!("`{name}` must be written as \"schema.name\"")),
+        }
+    }
+    Ok(())
+}
+
+/// As [`qualified`], and `*` alone for all.
+pub(super) fn qualified_or_all(names: &Vec<String>) -> Result<(), String> {
+    if names.iter().any(|name| name == "*") && names.len() == 1 { Ok(()) } else { qualified(names) }
+}
+
+/// RFC 7518 §3.2: a key for HS256 has at least 256 bits.
+pub(super) fn hmac_key(key: &Option<bedplate_core::Secret>) -> Result<(), String> {
+    match key {
+        Some(key) if key.expose().len() < 32 => {
+            Err("is too short: HS256 needs at least 32 bytes (`openssl rand -base64 48` makes one)".into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Long enough not to be guessed.
+pub(super) fn api_key(key: &Option<bedplate_core::Secret>) -> Result<(), String> {
+    match key {
+        Some(key) if key.expose().len() < 22 => Err("is too short for a key: at least 22 characters".into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_scheme_host_and_port_only() {
+        for good in ["https://app.example.com", "http://localhost:3000", "http://[::1]:80", "*"] {
+            assert!(origins(&vec![good.to_owned()]).is_ok(), "{good}");
+        }
+        for bad in ["app.example.com", "https://a/", "https://u@h", "https://", "null", "https://*.x?y"] {
+            assert!(origins(&vec![bad.to_owned()]).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn key_sets_are_fetched_safely() {
+        assert!(secure_url(&Some("https://x/jwks".into())).is_ok());
+        assert!(secure_url(&Some("http://127.0.0.1:9/jwks".into())).is_ok());
+        for bad in ["http://x/jwks", "http://localhost.evil.example/", "file:///etc/passwd", "https://"] {
+            assert!(secure_url(&Some(bad.into())).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn project_paths_stay_inside() {
+        assert!(project_path(&"db/migrations".into()).is_ok());
+        for bad in ["", ".", "../x", "/etc", "a/../../b"] {
+            assert!(project_path(&bad.into()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! The settings, one row each. To add one, add a row: the parser, the reference, the schema and `config explain`
+//! follow from it.
+
+mod access;
+mod api;
+mod auth;
+#[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
+mod checks;
+mod database;
+mod limits;
+mod operation;
+mod project;
+mod server;
+
+pub use access::{Access, SchemaAccess};
+pub use api::{Api, Count, ErrorFormat};
+pub use auth::{Algorithm, Auth, Issuer};
+pub use database::{Database, Download, Pooler};
+pub use limits::Limits;
+pub use operation::{Dev, Log, LogFormat, Metrics};
+pub use project::{Migrations, Policies, Project, Seed};
+pub use server::Server;
+
+use std::time::Duration;
+
+use crate::table::section;
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+section! {
+    /// All of `bedplate.toml`. Only what differs from the defaults needs to stand there.
+    pub struct Settings {
+        groups {
+            project: Project;
+            server: Server;
+            limits: Limits;
+            database: Database;
+            auth: Auth;
+            api: Api;
+            access: Access;
+            migrations: Migrations;
+            policies: Policies;
+            seed: Seed;
+            log: Log;
+            metrics: Metrics;
+            dev: Dev;
+        }
+    }
+}
