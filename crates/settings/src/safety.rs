@@ -71,15 +71,6 @@ fn dev(loaded: &Loaded) -> Vec<Fault> {
 
 fn listeners(loaded: &Loaded) -> Vec<Fault> {
     let mut faults = Vec::new();
-    let any_origin = loaded.settings.server.cors_origins.iter().any(|origin| origin == "*");
-    if any_origin && !loaded.origin("server.cors_origins").is_specific() {
-        faults.push(fault(
-            loaded,
-            "server.cors_origins",
-            "`*` lets every web site call this API",
-            "list the origins of your app, or say it again under [env.production.server]",
-        ));
-    }
     let plain = loaded.settings.server.public_url.as_deref().filter(|url| url.starts_with("http://"));
     if is_public(loaded) && plain.is_some() {
         faults.push(fault(

@@ -26,7 +26,7 @@ section! {
     pub struct Auth {
         /// Shared secret of HS256 tokens, at least 32 bytes: Supabase's legacy JWT secret.
         jwt_secret: Option<Secret> = None, check(checks::hmac_key);
-        /// Private key that signs our tokens, as a JWK for ES256 with a `kid`.
+        /// Private key that signs our tokens with ES256: PKCS#8 in base64url, as `bedplate keys new` prints it.
         signing_key: Option<Secret> = None;
         /// Key for browsers and apps: `sb_publishable_…`.
         publishable_key: Option<Secret> = None, check(checks::api_key);

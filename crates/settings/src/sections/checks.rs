@@ -13,9 +13,20 @@ pub(super) fn project_name(name: &String) -> Result<(), String> {
     }
 }
 
-/// `scheme://host[:port]` and nothing after it, or `*`.
+/// `scheme://host[:port]` and nothing after it. `*` would let every web site call with a user's token.
 pub(super) fn origins(origins: &Vec<String>) -> Result<(), String> {
-    origins.iter().filter(|origin| *origin != "*").try_for_each(|text| origin(text))
+    origins.iter().try_for_each(|text| origin(text))
+}
+
+/// Host names without scheme and port.
+pub(super) fn host_names(names: &Vec<String>) -> Result<(), String> {
+    let fine = |name: &&String| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
+    };
+    match names.iter().find(|name| !fine(name)) {
+        Some(name) => Err(format!("`{name}` is not a host name: write it without scheme, port and path")),
+        None => Ok(()),
+    }
 }
 
 fn origin(text: &str) -> Result<(), String> {
@@ -129,10 +140,10 @@ mod tests {
 
     #[test]
     fn origins_are_scheme_host_and_port_only() {
-        for good in ["https://app.example.com", "http://localhost:3000", "http://[::1]:80", "*"] {
+        for good in ["https://app.example.com", "http://localhost:3000", "http://[::1]:80"] {
             assert!(origins(&vec![good.to_owned()]).is_ok(), "{good}");
         }
-        for bad in ["app.example.com", "https://a/", "https://u@h", "https://", "null", "https://*.x?y"] {
+        for bad in ["app.example.com", "https://a/", "https://u@h", "https://", "null", "*", "https://*.x"] {
             assert!(origins(&vec![bad.to_owned()]).is_err(), "{bad}");
         }
     }

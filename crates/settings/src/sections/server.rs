@@ -21,13 +21,22 @@ section! {
         admin_port: u16 = 54322;
         /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` headers are believed.
         trusted_proxies: Vec<Network> = Vec::new();
-        /// Origins that browsers may call from, such as `https://app.example.com`, or `*` for all (without
-        /// credentials). Empty: none; `bedplate dev` also allows localhost.
+        /// Host names this server answers to, without port; empty: any. `bedplate dev` answers to localhost only, and to
+        /// these.
+        allowed_hosts: Vec<String> = Vec::new(), check(checks::host_names);
+        /// Origins that browsers may call from, such as `https://app.example.com`. Empty: none; `bedplate dev` also
+        /// allows localhost.
         cors_origins: Vec<String> = Vec::new(), check(checks::origins);
+        /// Whether calls from those origins may carry cookies.
+        cors_credentials: bool = false;
         /// Time for the whole head of a request to arrive.
         head_timeout: Duration = secs(5), range(ms(100), secs(60));
         /// Time for the whole body of a request to arrive.
         body_timeout: Duration = secs(30), range(ms(100), secs(3600));
+        /// Longest gap between two pieces of a body.
+        body_gap: Duration = secs(10), range(ms(100), secs(600));
+        /// A client that takes no byte of its answer for so long is cut off.
+        write_timeout: Duration = secs(10), range(ms(100), secs(600));
         /// Time from the end of the head to the answer. Past it the statement is cancelled and the answer is 504.
         request_deadline: Duration = secs(30), range(ms(100), secs(3600));
         /// How long an idle connection stays open. Longer than the idle time of a load balancer in front (often 60s).

@@ -9,7 +9,7 @@ fn the_reference_has_every_setting() {
             "{}",
             key.path
         );
-        assert!(key.doc.ends_with('.') && key.doc.len() > 20, "{}: {}", key.path, key.doc);
+        assert!(key.doc.ends_with('.') && key.doc.len() > 15, "{}: {}", key.path, key.doc);
     }
     insta::assert_snapshot!(reference);
 }
