@@ -66,11 +66,15 @@ impl Known {
             keys.chain(self.sections.iter().map(String::as_str)).filter(|name| !name.is_empty())
         };
         let section = path.rsplit_once('.').map_or("", |(section, _)| section);
-        let same_section = names().filter(|name| !section.is_empty() && name.starts_with(section));
+        let same_section = || names().filter(|name| !section.is_empty() && name.starts_with(section));
         let last = path.rsplit('.').next().unwrap_or(path);
-        nearest(path, same_section)
+        let elsewhere = || names().find(|name| name.rsplit('.').next() == Some(last));
+        // In a section that exists, the very same name in another one is a better guess than a similar name.
+        let misplaced = if self.is_section(section) { elsewhere() } else { None };
+        misplaced
+            .or_else(|| nearest(path, same_section()))
             .or_else(|| nearest(path, names()))
-            .or_else(|| names().find(|name| name.rsplit('.').next() == Some(last)))
+            .or_else(elsewhere)
     }
 }
 
