@@ -1,0 +1,247 @@
+//! Tokens to principals, with a cache of what was verified.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use bedplate_core::{Clock, Principal, PrincipalKind, Problem};
+use foldhash::fast::RandomState;
+use quick_cache::{UnitWeighter, sync::Cache};
+use serde_json::{Map, Value};
+
+use crate::claims;
+use crate::fetch::Fetcher;
+use crate::issuer::{Issuer, IssuerConfig};
+use crate::keys::KeyRing;
+use crate::problems::{expired, invalid};
+use crate::token::Unverified;
+
+/// How tokens signed with our own keys are checked.
+#[derive(Debug, Clone)]
+pub struct LocalConfig {
+    /// When set, `iss` must be this.
+    pub issuer: Option<String>,
+    /// When not empty, `aud` must name one of these.
+    pub audiences: Vec<String>,
+    /// The role of a token without a `role` claim.
+    pub default_role: String,
+    /// Role names that mean [`PrincipalKind::Anonymous`] and [`PrincipalKind::Service`].
+    pub anon_role: String,
+    pub service_role: String,
+    /// Seconds by which clocks may differ.
+    pub leeway: i64,
+    pub max_token_bytes: usize,
+    pub cache_entries: usize,
+}
+
+impl Default for LocalConfig {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            audiences: Vec::new(),
+            default_role: "authenticated".to_owned(),
+            anon_role: "anon".to_owned(),
+            service_role: "service_role".to_owned(),
+            leeway: 30,
+            max_token_bytes: 8 * 1024,
+            cache_entries: 10_000,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Verified {
+    principal: Arc<Principal>,
+    epoch: u64,
+}
+
+/// Checks tokens. Cheap for a token seen before: one cache look-up, one look at the clock.
+pub struct Verifier {
+    config: LocalConfig,
+    ring: ArcSwap<KeyRing>,
+    issuers: Vec<Arc<Issuer>>,
+    cache: Cache<Box<str>, Verified, UnitWeighter, RandomState>,
+    /// Grows when keys change or everything is revoked; older cache entries no longer count.
+    epoch: AtomicU64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// `Err` says which issuer's configuration is wrong.
+    pub fn new(
+        config: LocalConfig,
+        ring: KeyRing,
+        issuers: Vec<IssuerConfig>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let issuers = if issuers.is_empty() {
+            Vec::new()
+        } else {
+            let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
+            issuers
+                .into_iter()
+                .map(|c| Issuer::new(c, fetcher.clone(), Arc::clone(&clock)).map(Arc::new))
+                .collect::<Result<_, _>>()?
+        };
+        let entries = config.cache_entries.max(1);
+        Ok(Self {
+            config,
+            ring: ArcSwap::from_pointee(ring),
+            issuers,
+            cache: Cache::with(
+                entries,
+                entries as u64,
+                UnitWeighter,
+                RandomState::default(),
+                Default::default(),
+            ),
+            epoch: AtomicU64::new(0),
+            clock,
+        })
+    }
+
+    /// Replaces our own keys. Tokens verified with the old ones are checked again, at once.
+    pub fn rotate(&self, ring: KeyRing) {
+        self.ring.store(Arc::new(ring));
+        self.forget_all();
+    }
+
+    /// Makes every cached token be checked again.
+    pub fn forget_all(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+        self.cache.clear();
+    }
+
+    pub fn cached_tokens(&self) -> usize {
+        self.cache.len()
+    }
+
+    /// The principal when no key set has to be fetched for it; `None` when [`Verifier::verify`] has to be awaited.
+    pub fn verify_now(&self, token: &str) -> Option<Result<Arc<Principal>, Problem>> {
+        let epoch = self.epoch.load(Ordering::Acquire);
+        if let Some(hit) = self.cache.get(token).filter(|hit| hit.epoch == epoch) {
+            return Some(self.still_valid(token, hit.principal));
+        }
+        let parsed = match Unverified::parse(token, self.config.max_token_bytes) {
+            Ok(parsed) => parsed,
+            Err(problem) => return Some(Err(problem)),
+        };
+        let verified = match self.issuer_of(&parsed) {
+            None => self.check_local(&parsed),
+            Some(issuer) => {
+                let keys = issuer.keys_now(parsed.header.kid.as_deref())?;
+                self.check_external(&parsed, issuer, &keys)
+            }
+        };
+        Some(verified.map(|principal| self.remember(token, epoch, principal)))
+    }
+
+    /// As [`Verifier::verify_now`], and reads an external issuer's key set where that is needed.
+    pub async fn verify(&self, token: &str) -> Result<Arc<Principal>, Problem> {
+        if let Some(ready) = self.verify_now(token) {
+            return ready;
+        }
+        let epoch = self.epoch.load(Ordering::Acquire);
+        let (issuer, kid) = {
+            let parsed = Unverified::parse(token, self.config.max_token_bytes)?;
+            let issuer = self.issuer_of(&parsed).ok_or_else(|| invalid("unknown issuer"))?;
+            (Arc::clone(issuer), parsed.header.kid)
+        };
+        let keys = issuer.read(kid.as_deref()).await?;
+        let parsed = Unverified::parse(token, self.config.max_token_bytes)?;
+        let principal = self.check_external(&parsed, &issuer, &keys)?;
+        Ok(self.remember(token, epoch, principal))
+    }
+
+    /// A cached token may have expired since.
+    fn still_valid(&self, token: &str, principal: Arc<Principal>) -> Result<Arc<Principal>, Problem> {
+        let now = self.clock.unix_seconds();
+        if principal.expires_at.is_some_and(|exp| exp.saturating_add(self.config.leeway) <= now) {
+            self.cache.remove(token);
+            return Err(expired());
+        }
+        Ok(principal)
+    }
+
+    fn remember(&self, token: &str, epoch: u64, principal: Principal) -> Arc<Principal> {
+        let principal = Arc::new(principal);
+        // Verified under an older key set than the present one: not kept, so the next use is checked again.
+        if epoch == self.epoch.load(Ordering::Acquire) {
+            self.cache.insert(token.into(), Verified { principal: Arc::clone(&principal), epoch });
+        }
+        principal
+    }
+
+    fn issuer_of(&self, token: &Unverified<'_>) -> Option<&Arc<Issuer>> {
+        let iss = token.claims.get("iss")?.as_str()?;
+        self.issuers.iter().find(|issuer| issuer.config.issuer == iss)
+    }
+
+    fn check_local(&self, token: &Unverified<'_>) -> Result<Principal, Problem> {
+        self.ring.load().verify(token)?;
+        let issuer = claims::string(&token.claims, "iss")?;
+        if self.config.issuer.as_deref().is_some_and(|expected| issuer != Some(expected)) {
+            return Err(invalid("iss is not ours"));
+        }
+        if !self.config.audiences.is_empty() && !claims::audience_fits(&token.claims, &self.config.audiences)?
+        {
+            return Err(invalid("aud is not ours"));
+        }
+        let role = claims::string(&token.claims, "role")?.unwrap_or(&self.config.default_role).to_owned();
+        self.principal(token, role)
+    }
+
+    fn check_external(
+        &self,
+        token: &Unverified<'_>,
+        issuer: &Issuer,
+        keys: &KeyRing,
+    ) -> Result<Principal, Problem> {
+        keys.verify(token)?;
+        if !claims::audience_fits(&token.claims, &issuer.config.audiences)? {
+            return Err(invalid("aud is not ours"));
+        }
+        if !token.claims.contains_key("exp") {
+            return Err(invalid("a token of an external issuer needs exp"));
+        }
+        let role = match claims::at_path(&token.claims, &issuer.config.role_claim) {
+            None => issuer.config.default_role.clone(),
+            Some(role) if issuer.config.roles.iter().any(|allowed| allowed == role) => role.to_owned(),
+            Some(_) => return Err(invalid("the issuer may not give this role")),
+        };
+        self.principal(token, role)
+    }
+
+    fn principal(&self, token: &Unverified<'_>, role: String) -> Result<Principal, Problem> {
+        let times = claims::check_times(&token.claims, self.clock.unix_seconds(), self.config.leeway)?;
+        let subject = claims::string(&token.claims, "sub")?.map(Into::into);
+        if role.is_empty() || role.contains('\0') {
+            return Err(invalid("role is not a role's name"));
+        }
+        let kind = if role == self.config.anon_role {
+            PrincipalKind::Anonymous
+        } else if role == self.config.service_role {
+            PrincipalKind::Service
+        } else {
+            PrincipalKind::User
+        };
+        let claims = claims_text(&token.claims, &token.payload, &role);
+        Ok(Principal {
+            kind,
+            role: role.into(),
+            subject,
+            claims: claims.into(),
+            expires_at: times.expires_at,
+        })
+    }
+}
+
+/// The claims for SQL, always with the effective role; the payload as it stood when it already says so.
+fn claims_text(claims: &Map<String, Value>, payload: &str, role: &str) -> String {
+    if claims.get("role").and_then(Value::as_str) == Some(role) {
+        return payload.to_owned();
+    }
+    let mut claims = claims.clone();
+    claims.insert("role".to_owned(), role.into());
+    Value::Object(claims).to_string()
+}

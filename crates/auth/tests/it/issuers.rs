@@ -1,0 +1,170 @@
+//! External issuers, against a small HTTP server on loopback.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bedplate_auth::{IssuerConfig, KeyRing, LocalConfig, Verifier};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use crate::signing::*;
+
+/// Serves a JWK set that tests can change, and counts how often it is read.
+struct Jwks {
+    url: String,
+    keys: Arc<Mutex<(u16, Value)>>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Jwks {
+    async fn start(keys: Value) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let keys = Arc::new(Mutex::new((200, keys)));
+        let reads = Arc::new(AtomicUsize::new(0));
+        let (shared, counter) = (Arc::clone(&keys), Arc::clone(&reads));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                counter.fetch_add(1, Ordering::SeqCst);
+                let (status, body) = shared.lock().unwrap().clone();
+                let body = json!({ "keys": body }).to_string();
+                let length = body.len();
+                let answer = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                );
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        Self { url, keys, reads }
+    }
+
+    fn set(&self, status: u16, keys: Value) {
+        *self.keys.lock().unwrap() = (status, keys);
+    }
+
+    fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
+    fn issuer(&self, name: &str) -> IssuerConfig {
+        IssuerConfig {
+            issuer: name.to_owned(),
+            jwks_url: self.url.clone(),
+            audiences: vec!["our-api".to_owned()],
+            role_claim: "app_metadata.role".to_owned(),
+            roles: vec!["authenticated".to_owned(), "editor".to_owned()],
+            default_role: "authenticated".to_owned(),
+        }
+    }
+}
+
+fn verifier_for(clock: Arc<TestClock>, issuers: Vec<IssuerConfig>) -> Verifier {
+    Verifier::new(LocalConfig::default(), KeyRing::new(vec![secret_key(SECRET)]), issuers, clock).unwrap()
+}
+
+fn external(changes: Value) -> Value {
+    let mut claims = json!({"iss": "https://a.example/", "sub": "u1", "aud": "our-api", "exp": NOW + 600});
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    claims
+}
+
+#[tokio::test]
+async fn keys_of_each_kind_verify_and_the_role_comes_from_the_configured_claim() {
+    for signer in [Signer::es(), Signer::ed(), Signer::rsa()] {
+        let jwks = Jwks::start(json!([signer.jwk("k1")])).await;
+        let verifier = verifier_for(TestClock::new(), vec![jwks.issuer("https://a.example/")]);
+        let token = signer.sign(Some("k1"), &external(json!({"app_metadata": {"role": "editor"}})));
+        assert!(verifier.verify_now(&token).is_none(), "the keys have to be read first");
+        assert_eq!(&*verifier.verify(&token).await.unwrap().role, "editor");
+        assert!(verifier.verify_now(&token).unwrap().is_ok(), "from the cache now");
+        let plain = signer.sign(Some("k1"), &external(json!({})));
+        assert_eq!(&*verifier.verify(&plain).await.unwrap().role, "authenticated");
+        assert_eq!(jwks.reads(), 1);
+    }
+}
+
+#[tokio::test]
+async fn v21_a_missing_or_wrong_claim_is_refused() {
+    let signer = Signer::es();
+    let jwks = Jwks::start(json!([signer.jwk("k1")])).await;
+    let verifier = verifier_for(TestClock::new(), vec![jwks.issuer("https://a.example/")]);
+    for bad in [
+        json!({"aud": null}),
+        json!({"aud": "another-app"}),
+        json!({"exp": null}),
+        json!({"exp": NOW - 31}),
+        json!({"nbf": NOW + 31}),
+        json!({"iat": NOW + 31}),
+        json!({"iss": null}),
+        json!({"iss": "https://a.example"}),
+        json!({"iss": "https://b.example/"}),
+        json!({"app_metadata": {"role": "service_role"}}),
+        json!({"app_metadata": {"role": "postgres"}}),
+    ] {
+        let token = signer.sign(Some("k1"), &external(bad.clone()));
+        assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 401, "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn v19_the_same_key_id_at_two_issuers_stays_apart() {
+    let (a, b) = (Signer::es(), Signer::es());
+    let (jwks_a, jwks_b) =
+        (Jwks::start(json!([a.jwk("same")])).await, Jwks::start(json!([b.jwk("same")])).await);
+    let issuers = vec![jwks_a.issuer("https://a.example/"), jwks_b.issuer("https://b.example/")];
+    let verifier = verifier_for(TestClock::new(), issuers);
+    let from_b = external(json!({"iss": "https://b.example/"}));
+    assert!(verifier.verify(&b.sign(Some("same"), &from_b)).await.is_ok());
+    assert!(verifier.verify(&a.sign(Some("same"), &external(json!({})))).await.is_ok());
+    assert!(verifier.verify(&a.sign(Some("same"), &from_b)).await.is_err());
+    assert!(verifier.verify(&b.sign(Some("same"), &external(json!({})))).await.is_err());
+    let ours = hs256(&json!({"alg": "HS256"}), &external(json!({})), SECRET.as_bytes());
+    assert!(verifier.verify(&ours).await.is_err(), "our own secret does not speak for an issuer");
+}
+
+#[tokio::test]
+async fn rotation_is_noticed_unknown_ids_do_not_hammer_the_issuer_and_an_outage_keeps_the_keys() {
+    let clock = TestClock::new();
+    let (old, new) = (Signer::es(), Signer::es());
+    let jwks = Jwks::start(json!([old.jwk("k1")])).await;
+    let verifier = verifier_for(clock.clone(), vec![jwks.issuer("https://a.example/")]);
+    let long = json!({"exp": NOW + 100_000});
+    verifier.verify(&old.sign(Some("k1"), &external(long.clone()))).await.unwrap();
+    jwks.set(200, json!([old.jwk("k1"), new.jwk("k2")]));
+    for n in 0..20 {
+        let forged = Signer::es().sign(Some(&format!("x{n}")), &external(json!({})));
+        assert!(verifier.verify(&forged).await.is_err());
+    }
+    assert_eq!(jwks.reads(), 1, "within the pause nothing is read again");
+    clock.advance(31);
+    verifier.verify(&new.sign(Some("k2"), &external(long.clone()))).await.unwrap();
+    assert_eq!(jwks.reads(), 2);
+    jwks.set(500, json!([]));
+    clock.advance(700);
+    let again = old.sign(Some("k1"), &external(json!({"exp": NOW + 100_000, "n": 2})));
+    verifier.verify(&again).await.expect("the keys read before still count while the issuer is down");
+    assert_eq!(jwks.reads(), 3);
+}
+
+#[tokio::test]
+async fn an_issuer_that_was_never_reached_is_503_and_bad_addresses_are_refused_at_start() {
+    let jwks = Jwks::start(json!([])).await;
+    let verifier = verifier_for(TestClock::new(), vec![jwks.issuer("https://a.example/")]);
+    let problem = verifier.verify(&Signer::es().sign(Some("k"), &external(json!({})))).await.unwrap_err();
+    assert_eq!(problem.status(), 503);
+    assert!(problem.retry_after_value().is_some());
+    for url in ["http://keys.example/jwks", "file:///etc/passwd", "ftp://x", "", "https://"] {
+        let config = IssuerConfig { jwks_url: url.to_owned(), ..jwks.issuer("https://a.example/") };
+        let made = Verifier::new(LocalConfig::default(), KeyRing::default(), vec![config], TestClock::new());
+        assert!(made.is_err(), "{url}");
+    }
+}
