@@ -1,0 +1,36 @@
+# The two commands are `make run` and `make test`; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench docs clean stop-test-server need
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+need: ## install what the other targets need (PostgreSQL's server programs, a C compiler) and say so
+	@scripts/need-toolchain
+	@scripts/need-postgres
+
+run: need ## build Bedplate and serve examples/helpdesk on a private PostgreSQL
+	cargo build --locked -p bedplate
+	cd examples/helpdesk && ../../target/debug/bedplate dev
+
+test: need ## layers, generated docs, and every test
+	cargo run --locked -q -p xtask -- layers
+	cargo run --locked -q -p xtask -- docs --check
+	@scripts/run-tests
+
+lint: ## format check and clippy as CI runs them
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## write the generated reference docs
+	cargo run --locked -q -p xtask -- docs
+
+bench: need ## the load tables of docs/performance.md (release build; about 10 minutes on an idle machine)
+	cargo build --locked --release -p bedplate -p bedplate-benches
+	target/release/bench $(BENCH)
+
+stop-test-server: ## end the shared test PostgreSQL and remove its data
+	cargo run --locked -q -p bedplate-testkit -- stop
+
+clean: stop-test-server ## remove build results
+	cargo clean

@@ -1,0 +1,1 @@
+drop function public.ticket_counts(bigint);
