@@ -1,0 +1,136 @@
+//! Which statements are prepared on a connection.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt::Write as _;
+
+use foldhash::fast::RandomState;
+
+/// How many statements of requests one connection keeps prepared. A plan takes tens of kilobytes in the backend.
+pub(super) const CAPACITY: usize = 400;
+
+/// The name of a prepared statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Name {
+    /// A request's statement, by [`super::Statement::id`].
+    Call(u64),
+    /// `set_config` for this many settings.
+    Context(usize),
+    /// BEGIN in one of its modes.
+    Begin(u8),
+    Commit,
+    Rollback,
+    CheckConstraints,
+}
+
+impl Name {
+    pub(super) fn write(self, out: &mut String) {
+        out.clear();
+        // Writing to a String cannot fail.
+        let _ = match self {
+            Self::Call(id) => write!(out, "s{id}"),
+            Self::Context(settings) => write!(out, "context{settings}"),
+            Self::Begin(mode) => write!(out, "begin{mode}"),
+            Self::Commit => write!(out, "commit"),
+            Self::Rollback => write!(out, "rollback"),
+            Self::CheckConstraints => write!(out, "check_constraints"),
+        };
+    }
+}
+
+/// The prepared statements of one connection, least recently used ones given up first.
+#[derive(Default)]
+pub(super) struct Statements {
+    /// When each was last used, in ticks.
+    prepared: HashMap<Name, u64, RandomState>,
+    tick: u64,
+    /// Parse was sent, the answer is outstanding; in the order sent.
+    pending: VecDeque<Name>,
+    /// To be closed with the next pipeline, before anything in it can fail.
+    closing: Vec<Name>,
+}
+
+impl Statements {
+    /// Whether a Parse must go before the Bind; if so it counts as sent.
+    pub(super) fn needs_parse(&mut self, name: Name) -> bool {
+        self.tick += 1;
+        if let Some(used) = self.prepared.get_mut(&name) {
+            *used = self.tick;
+            return false;
+        }
+        if self.pending.contains(&name) {
+            return false;
+        }
+        self.pending.push_back(name);
+        true
+    }
+
+    /// A ParseComplete arrived.
+    pub(super) fn parsed(&mut self) {
+        if let Some(name) = self.pending.pop_front() {
+            self.prepared.insert(name, self.tick);
+        }
+    }
+
+    /// All answers are in: what was not confirmed was skipped after an error.
+    pub(super) fn settle(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Prepare it anew next time. Closing a statement that the server does not know is no error.
+    pub(super) fn invalidate(&mut self, name: Name) {
+        self.prepared.remove(&name);
+        if !self.closing.contains(&name) {
+            self.closing.push(name);
+        }
+    }
+
+    /// What to close now, so that `coming` new statements fit.
+    pub(super) fn take_closing(&mut self, coming: usize) -> Vec<Name> {
+        let surplus = (self.prepared.len() + coming).saturating_sub(CAPACITY);
+        if surplus > 0 {
+            let mut by_age: Vec<_> = self.prepared.iter().map(|(name, used)| (*used, *name)).collect();
+            by_age.sort_unstable_by_key(|(used, _)| *used);
+            // An eighth more than needed, so that a full cache is not sorted for every new statement.
+            for (_, name) in by_age.into_iter().take(surplus + CAPACITY / 8) {
+                self.prepared.remove(&name);
+                self.closing.push(name);
+            }
+        }
+        std::mem::take(&mut self.closing)
+    }
+
+    pub(super) fn has(&self, name: Name) -> bool {
+        self.prepared.contains_key(&name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parses_once_and_forgets_what_was_not_confirmed() {
+        let mut s = Statements::default();
+        assert!(s.needs_parse(Name::Call(1)));
+        assert!(!s.needs_parse(Name::Call(1)), "the Parse is already on its way");
+        assert!(s.needs_parse(Name::Call(2)));
+        s.parsed();
+        s.settle();
+        assert!(s.has(Name::Call(1)));
+        assert!(s.needs_parse(Name::Call(2)), "skipped after an error");
+    }
+
+    #[test]
+    fn gives_up_the_least_recently_used() {
+        let mut s = Statements::default();
+        for id in 0..CAPACITY as u64 {
+            assert!(s.needs_parse(Name::Call(id)));
+            s.parsed();
+        }
+        assert!(s.take_closing(0).is_empty());
+        assert!(!s.needs_parse(Name::Call(0)));
+        let closed = s.take_closing(1);
+        assert!(closed.contains(&Name::Call(1)) && !closed.contains(&Name::Call(0)));
+        assert!(s.prepared.len() < CAPACITY);
+    }
+}

@@ -1,0 +1,143 @@
+//! [`Lease`]: a connection on loan. Its drop decides what becomes of the connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bedplate_core::Problem;
+use tokio::time::timeout_at;
+
+use super::state::Shared;
+use crate::error::Error;
+use crate::pipeline::{Call, Connection, Context, End, Mode, Outcome, Row, RowSink};
+
+/// How long a connection that was given up in the middle may take to become usable again.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// A pooled connection. However it is dropped, in the middle of a run too, nothing of this request reaches the
+/// next one: the run is cancelled in PostgreSQL, drained and rolled back first, or the connection is closed.
+pub struct Lease {
+    shared: Arc<Shared>,
+    connection: Option<Box<Connection>>,
+}
+
+impl Lease {
+    pub(super) fn new(shared: Arc<Shared>, connection: Box<Connection>) -> Self {
+        Self { shared, connection: Some(connection) }
+    }
+
+    /// Takes the connection out without the effects of a drop.
+    pub(super) fn into_connection(mut self) -> Option<Box<Connection>> {
+        self.connection.take()
+    }
+
+    pub(super) async fn is_alive(&mut self) -> bool {
+        match &mut self.connection {
+            Some(connection) => {
+                let alive = connection.is_alive().await;
+                if !alive {
+                    connection.retire("found dead when idle");
+                }
+                alive
+            }
+            None => false,
+        }
+    }
+
+    /// The server process that serves it, for logs.
+    pub fn process_id(&self) -> i32 {
+        self.connection.as_ref().map_or(0, |c| c.process_id())
+    }
+
+    /// Runs the calls under the context in one pipeline. An `Ok` means that PostgreSQL has committed (or, for
+    /// [`End::Rollback`], has rolled back after checking the constraints). Past the deadline the result is
+    /// [`Error::Timeout`], and the run is cancelled when the lease is dropped. Dropping the future is safe.
+    pub async fn run(
+        &mut self,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        end: End,
+        sink: &mut dyn RowSink,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        within(deadline, connection.run(context, calls, end, sink)).await
+    }
+
+    /// BEGIN, context and calls in one pipeline; then `check` decides between COMMIT and ROLLBACK. A problem of
+    /// the sink or of the check is returned as [`Error::Sink`], and nothing is committed.
+    pub async fn run_checked(
+        &mut self,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        mode: Mode,
+        sink: &mut dyn RowSink,
+        check: impl FnOnce(&Outcome) -> Result<(), Problem> + Send,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        within(deadline, connection.run_checked(context, calls, mode, sink, check)).await
+    }
+}
+
+const GONE: Error = Error::Misuse("the lease has no connection");
+
+async fn within<T>(
+    deadline: Option<Instant>,
+    run: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match deadline {
+        None => run.await,
+        // Nothing is sent that is too late already.
+        Some(deadline) if deadline <= Instant::now() => Err(Error::Timeout),
+        Some(deadline) => timeout_at(deadline.into(), run).await.unwrap_or(Err(Error::Timeout)),
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut connection) = self.connection.take() else { return };
+        let shared = Arc::clone(&self.shared);
+        if connection.discard_reason().is_some() || connection.is_clean() {
+            return shared.give_back(connection);
+        }
+        let runtime = shared.runtime.clone();
+        runtime.spawn(async move {
+            connection.recover(RECOVERY).await;
+            shared.give_back(connection);
+        });
+    }
+}
+
+/// Passes everything on and remembers whether there was anything.
+pub(super) struct Watched<'s> {
+    sink: &'s mut dyn RowSink,
+    touched: bool,
+}
+
+impl<'s> Watched<'s> {
+    pub(super) fn new(sink: &'s mut dyn RowSink) -> Self {
+        Self { sink, touched: false }
+    }
+
+    pub(super) fn can_restart(&mut self) -> bool {
+        !self.touched || self.sink.restart()
+    }
+}
+
+impl RowSink for Watched<'_> {
+    fn row(&mut self, call: usize, row: Row<'_>) -> Result<(), Problem> {
+        self.touched = true;
+        self.sink.row(call, row)
+    }
+
+    fn complete(&mut self, call: usize, affected: u64) {
+        self.touched = true;
+        self.sink.complete(call, affected);
+    }
+
+    fn restart(&mut self) -> bool {
+        let restarted = self.sink.restart();
+        self.touched &= !restarted;
+        restarted
+    }
+}
