@@ -1,0 +1,151 @@
+//! CORS (Fetch standard): closed unless origins are listed. An origin is matched whole, so look-alikes with the
+//! same beginning or end get nothing, and neither does `null`.
+
+use bedplate_core::Problem;
+use bedplate_core::problem::MALFORMED;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::config::Cors;
+use crate::response::Response;
+
+const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+/// What a browser's script may send. A list, not an echo: an unknown header is a question to us first.
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "accept, accept-language, accept-profile, apikey, authorization, content-language, content-profile, \
+     content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, prefer, \
+     range, range-unit, traceparent, tracestate, x-client-info, x-request-id, x-supabase-api-version",
+);
+/// What a browser's script may read besides the safelisted headers.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "content-encoding, content-location, content-range, etag, idempotency-replayed, link, location, \
+     preference-applied, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id",
+);
+
+pub(crate) struct CorsPolicy {
+    origins: Vec<HeaderValue>,
+    localhost: bool,
+    credentials: bool,
+    max_age: HeaderValue,
+}
+
+impl CorsPolicy {
+    pub(crate) fn new(config: &Cors) -> Result<Self, Problem> {
+        let mut origins = Vec::with_capacity(config.origins.len());
+        for origin in &config.origins {
+            origins.push(checked(origin)?);
+        }
+        Ok(Self {
+            origins,
+            localhost: config.localhost,
+            credentials: config.credentials,
+            max_age: HeaderValue::from(config.max_age.as_secs()),
+        })
+    }
+
+    /// Whether answers depend on the origin at all.
+    fn is_open(&self) -> bool {
+        self.localhost || !self.origins.is_empty()
+    }
+
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
+        self.origins.contains(origin) || (self.localhost && is_localhost(origin))
+    }
+
+    /// The answer to a preflight, when this is one. It comes before authentication, since browsers send
+    /// preflights without credentials.
+    pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
+        let asked = method == Method::OPTIONS
+            && headers.contains_key(ORIGIN)
+            && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        if !asked || !self.is_open() {
+            return None;
+        }
+        let mut response = Response::empty(StatusCode::NO_CONTENT);
+        if headers.get(ORIGIN).is_some_and(|origin| self.allows(origin)) {
+            response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
+            response.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+            response.headers.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
+        }
+        Some(response)
+    }
+
+    /// The headers of every answer, errors included: a script that may not read an error cannot report it.
+    pub(crate) fn apply(&self, origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+        if !self.is_open() {
+            return;
+        }
+        headers.append(VARY, HeaderValue::from_static("Origin"));
+        let Some(origin) = origin.filter(|origin| self.allows(origin)) else { return };
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        if self.credentials {
+            headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+        }
+    }
+}
+
+fn checked(origin: &str) -> Result<HeaderValue, Problem> {
+    let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let plain = |host: &str| {
+        !host.is_empty()
+            && !host.contains(['/', '*', '?', '#', '@', ' ', ','])
+            && *host == host.to_lowercase()
+    };
+    match HeaderValue::try_from(origin) {
+        Ok(value) if host.is_some_and(plain) => Ok(value),
+        _ => Err(Problem::new(&MALFORMED)
+            .detail(format!("{origin:?} is not an origin that can be allowed"))
+            .hint(
+                "List origins as a browser sends them: https://app.example.com, lower case, no path, no *",
+            )),
+    }
+}
+
+/// `http://localhost`, with any port; also `https`, 127.0.0.1 and [::1]. Nothing may follow but a port.
+fn is_localhost(origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    let Some(host) = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://")) else {
+        return false;
+    };
+    ["localhost", "127.0.0.1", "[::1]"].iter().any(|name| {
+        host.strip_prefix(name).is_some_and(|rest| {
+            rest.is_empty() || rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok())
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_alikes_are_not_localhost() {
+        for good in ["http://localhost", "http://localhost:5173", "https://127.0.0.1:1", "http://[::1]:80"] {
+            assert!(is_localhost(&HeaderValue::from_static(good)), "{good}");
+        }
+        for bad in [
+            "null",
+            "http://localhost.evil.example",
+            "http://localhost:80.evil.example",
+            "http://evil-localhost",
+            "http://127.0.0.1.evil.example:80",
+            "file://localhost",
+            "http://localhost:",
+        ] {
+            assert!(!is_localhost(&HeaderValue::from_static(bad)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_star_or_a_path_is_refused_at_start() {
+        for bad in ["*", "https://*", "https://a.example/", "a.example", "https://A.example", ""] {
+            let config = Cors { origins: vec![bad.to_owned()], ..Cors::default() };
+            assert!(CorsPolicy::new(&config).is_err(), "{bad:?}");
+        }
+    }
+}

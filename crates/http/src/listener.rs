@@ -1,0 +1,251 @@
+//! [`Listener`]: accepts connections, whatever happens, until told to stop; then sees them to their end.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bedplate_core::Problem;
+use bedplate_core::problem::OVERLOADED;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::app::App;
+use crate::connection::{self, Connection};
+use crate::problems::{self, Occurrence};
+use crate::refusal;
+use crate::shutdown::Phase;
+
+/// Files that are not connections: the database's sockets, static files, the logs, the admin listener.
+const FILES_KEPT: u64 = 128;
+
+pub struct Listener {
+    socket: TcpListener,
+    door: Door,
+}
+
+/// What a new connection must pass.
+struct Door {
+    app: Arc<App>,
+    slots: Arc<Semaphore>,
+    per_address: Arc<Addresses>,
+}
+
+impl Listener {
+    /// Opens the port. Connections are accepted once [`Listener::run`] runs; until then the kernel holds them.
+    pub fn bind(address: SocketAddr, app: Arc<App>) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(app.config.limits.backlog)?;
+        let slots = Arc::new(Semaphore::new(possible_connections(app.config.limits.connections)));
+        Ok(Self {
+            socket: TcpListener::from_std(socket.into())?,
+            door: Door { app, slots, per_address: Arc::default() },
+        })
+    }
+
+    /// The address, with the port the system chose when 0 was asked for.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves until the app's [`crate::Shutdown`] begins, then drains: pre-drain, stop accepting, finish what is
+    /// in flight within the grace time. Returns when no connection is left.
+    pub async fn run(self) {
+        let Self { socket, door } = self;
+        let shutdown = door.app.shutdown.clone();
+        let timeouts = &door.app.config.timeouts;
+        let slots = Arc::clone(&door.slots);
+        // Listening and not yet serving: all slots are free.
+        let all = slots.available_permits() as u32;
+        let pre_drain = async {
+            shutdown.reached(Phase::Draining).await;
+            tokio::select! {
+                () = tokio::time::sleep(timeouts.pre_drain) => {}
+                () = shutdown.reached(Phase::Stopping) => {}
+            }
+        };
+        tokio::select! {
+            () = accept(&socket, &door) => {}
+            () = pre_drain => {}
+        }
+        // Close the port first, then tell the connections: a client that is told to reconnect must not find it
+        // open and about to close.
+        stop_accepting(socket, &door);
+        shutdown.advance(Phase::Stopping);
+        tokio::select! {
+            _ = Arc::clone(&slots).acquire_many_owned(all) => return,
+            () = shutdown.reached(Phase::Forced) => {}
+            () = tokio::time::sleep(timeouts.grace) => {
+                tracing::warn!("requests are still in flight after the grace time; cutting them");
+                shutdown.force();
+            }
+        }
+        // Forced connections end at once; they are waited for so that nothing runs on behind our back.
+        if tokio::time::timeout(Duration::from_secs(1), slots.acquire_many_owned(all)).await.is_err() {
+            tracing::error!("connections did not end when they were cut");
+        }
+    }
+}
+
+/// Never returns: no error of accepting is a reason to stop.
+async fn accept(socket: &TcpListener, door: &Door) {
+    let mut backoff = Duration::ZERO;
+    loop {
+        match socket.accept().await {
+            Ok((stream, peer)) => {
+                backoff = Duration::ZERO;
+                door.admit(stream, peer.ip().to_canonical());
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                // Out of files or memory: some that are open must end first.
+                door.app.metrics.accept_errors.fetch_add(1, Relaxed);
+                if backoff.is_zero() {
+                    tracing::error!(%error, "cannot accept connections, trying again");
+                }
+                backoff = (backoff * 2).clamp(Duration::from_millis(10), Duration::from_millis(500));
+                tokio::time::sleep(backoff).await;
+            }
+        }
+    }
+}
+
+/// Closes the port. What the kernel has accepted for us by then is served: closing would reset it.
+fn stop_accepting(socket: TcpListener, door: &Door) {
+    #[cfg(target_os = "linux")]
+    refuse_new(&socket);
+    let Ok(socket) = socket.into_std() else { return };
+    let waiting: Vec<_> = std::iter::from_fn(|| socket.accept().ok()).collect();
+    drop(socket);
+    for (stream, peer) in waiting {
+        if stream.set_nonblocking(true).is_ok()
+            && let Ok(stream) = TcpStream::from_std(stream)
+        {
+            door.admit(stream, peer.ip().to_canonical());
+        }
+    }
+}
+
+/// Tells the kernel to drop further packets to the listening socket, so that no connection slips in between the
+/// last accept and the close.
+#[cfg(target_os = "linux")]
+fn refuse_new(socket: &TcpListener) {
+    /// BPF_RET | BPF_K: return the constant, 0 bytes of the packet.
+    const DROP: u16 = 0x06;
+    let filter = [socket2::SockFilter::new(DROP, 0, 0, 0)];
+    if let Err(error) = socket2::SockRef::from(socket).attach_filter(&filter) {
+        tracing::debug!(%error, "SO_ATTACH_FILTER");
+    }
+}
+
+impl Door {
+    fn admit(&self, stream: TcpStream, peer: IpAddr) {
+        self.app.metrics.accepted.fetch_add(1, Relaxed);
+        let Some(place) = self.place(peer) else {
+            self.app.metrics.refused_connections.fetch_add(1, Relaxed);
+            refuse(stream, &self.app);
+            return;
+        };
+        // Answers are written whole; waiting to fill a segment would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+        let connection = Connection::new(Arc::clone(&self.app), peer);
+        tokio::spawn(async move {
+            connection::serve(stream, connection).await;
+            drop(place);
+        });
+    }
+
+    fn place(&self, peer: IpAddr) -> Option<Place> {
+        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+        let exempt = peer.is_loopback() || self.app.config.trusted_proxies.iter().any(|n| n.contains(peer));
+        let address = if exempt {
+            None
+        } else {
+            Some(Addresses::enter(&self.per_address, peer, self.app.config.limits.connections_per_address)?)
+        };
+        Some(Place { _slot: slot, _address: address })
+    }
+}
+
+/// A connection's share of the limits, given back on drop.
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    _address: Option<AddressPlace>,
+}
+
+/// Open connections by remote address. Touched when a connection opens or ends, never by a request.
+#[derive(Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+struct AddressPlace {
+    addresses: Arc<Addresses>,
+    peer: IpAddr,
+}
+
+impl Addresses {
+    fn enter(this: &Arc<Self>, peer: IpAddr, most: usize) -> Option<AddressPlace> {
+        let mut counts = this.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(peer).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(AddressPlace { addresses: Arc::clone(this), peer })
+    }
+}
+
+impl Drop for AddressPlace {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.peer) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.peer);
+            }
+        }
+    }
+}
+
+/// A connection over a limit gets its 503 if the socket takes it at once, and is closed.
+fn refuse(stream: TcpStream, app: &App) {
+    let problem =
+        Problem::new(&OVERLOADED).detail("Too many connections").retry_after(Duration::from_secs(1));
+    let request_id = bedplate_core::ids::new_request_id();
+    let occurrence = Occurrence { request_id: &request_id, instance: None };
+    let mut response = problems::render(&problem, app.config.error_format, occurrence);
+    crate::security_headers::apply(&mut response.headers, false, false);
+    response.headers.insert(http::header::CONNECTION, crate::app::CLOSE);
+    let message = refusal::encode(response.status, &response);
+    if let Err(error) = stream.try_write(&message) {
+        tracing::debug!(%error, "refusing a connection");
+    }
+}
+
+/// Errors of the connection that was to be accepted, not of accepting (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+/// As many connections as wanted, or as the process may open files besides what else it needs.
+fn possible_connections(wanted: usize) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let possible =
+        limit.map_or(wanted, |files| wanted.min(files.saturating_sub(FILES_KEPT) as usize)).max(16);
+    if possible < wanted {
+        tracing::warn!(
+            wanted,
+            possible,
+            "fewer connections than wanted: raise the limit of open files (ulimit -n)"
+        );
+    }
+    possible
+}

@@ -1,0 +1,83 @@
+//! The answer to a request that HTTP itself could not read: written by hand, because there is no request to run
+//! through the pipeline. Same headers, same problem document, and the connection closes.
+
+use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime};
+
+use bedplate_core::ids;
+use bytes::Bytes;
+use http::header::CONNECTION;
+use http::{HeaderValue, StatusCode};
+
+use crate::app::CLOSE;
+use crate::connection::Connection;
+use crate::exchange::REQUEST_ID;
+use crate::head::Fault;
+use crate::problems::{self, Occurrence};
+use crate::response::Body;
+use crate::security_headers;
+
+/// Where hyper's self-made refusal begins in what it is about to write. It is always the last thing.
+pub(crate) fn find_own(buf: &[u8]) -> Option<usize> {
+    let line = memchr::memmem::rfind(buf, b" 400 Bad Request\r\n")?;
+    let at = line.checked_sub(b"HTTP/1.1".len())?;
+    (buf[at..].starts_with(b"HTTP/1.") && buf.ends_with(b"\r\n\r\n")).then_some(at)
+}
+
+/// The whole message, head and body.
+pub(crate) fn answer(connection: &Connection, fault: &Fault) -> Bytes {
+    let app = &connection.app;
+    let request_id = ids::new_request_id();
+    let occurrence = Occurrence { request_id: &request_id, instance: fault.path.as_deref() };
+    let mut response = problems::render(&fault.problem(), app.config.error_format, occurrence);
+    if let Ok(id) = HeaderValue::try_from(&request_id) {
+        response.headers.insert(REQUEST_ID, id);
+    }
+    app.cors.apply(None, &mut response.headers);
+    security_headers::apply(&mut response.headers, false, false);
+    response.headers.insert(CONNECTION, CLOSE);
+    app.metrics.malformed.fetch_add(1, Relaxed);
+    app.malformed.record(response.status, Duration::ZERO);
+    if app.config.access_log {
+        tracing::info!(
+            target: "access",
+            method = "-",
+            path = fault.path.as_deref().unwrap_or("-"),
+            class = app.malformed.name(),
+            status = response.status.as_u16(),
+            reason = &*fault.detail,
+            request_id,
+            client = %connection.peer,
+        );
+    }
+    encode(response.status, &response)
+}
+
+/// A complete HTTP/1.1 message that ends the connection.
+pub(crate) fn encode(status: StatusCode, response: &crate::response::Response) -> Bytes {
+    let body: &[u8] = match &response.body {
+        Body::Full(bytes) => bytes,
+        _ => &[],
+    };
+    let mut head = String::with_capacity(512);
+    let reason = status.canonical_reason().unwrap_or("Error");
+    let date = httpdate::fmt_http_date(SystemTime::now());
+    // Writing to a String cannot fail.
+    let _ = write!(
+        head,
+        "HTTP/1.1 {} {reason}\r\ndate: {date}\r\ncontent-length: {}\r\n",
+        status.as_u16(),
+        body.len()
+    );
+    let mut message = head.into_bytes();
+    for (name, value) in &response.headers {
+        message.extend_from_slice(name.as_str().as_bytes());
+        message.extend_from_slice(b": ");
+        message.extend_from_slice(value.as_bytes());
+        message.extend_from_slice(b"\r\n");
+    }
+    message.extend_from_slice(b"\r\n");
+    message.extend_from_slice(body);
+    message.into()
+}

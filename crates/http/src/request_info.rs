@@ -1,0 +1,91 @@
+//! What SQL may know of the request: the settings `request.method`, `request.path` and `request.headers`.
+
+use bedplate_core::RequestInfo;
+use http::Method;
+
+use crate::redact::is_sensitive;
+
+/// `with_headers` is off for routes that never reach the database.
+pub(crate) fn describe(head: &http::request::Parts, with_headers: bool) -> RequestInfo {
+    let headers = if with_headers { headers_json(&head.headers) } else { String::new() };
+    RequestInfo { method: method(&head.method), path: head.uri.path().to_owned(), headers }
+}
+
+fn method(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+/// A JSON object of lower-case names to values, without credentials. Of repeated headers the values are joined
+/// with commas, as RFC 9110 §5.3 has it; values that are not ASCII are left out.
+fn headers_json(headers: &http::HeaderMap) -> String {
+    let mut json = String::with_capacity(32 * headers.len() + 64);
+    json.push('{');
+    for name in headers.keys() {
+        if is_sensitive(name.as_str()) {
+            continue;
+        }
+        let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
+        if values.peek().is_none() {
+            continue;
+        }
+        if json.len() > 1 {
+            json.push(',');
+        }
+        // Header names are tokens: nothing in them needs escaping.
+        json.push('"');
+        json.push_str(name.as_str());
+        json.push_str("\":\"");
+        for (at, value) in values.enumerate() {
+            if at > 0 {
+                json.push_str(", ");
+            }
+            push_escaped(&mut json, value);
+        }
+        json.push('"');
+    }
+    json.push('}');
+    json
+}
+
+/// Visible ASCII, space and tab are all that `to_str` lets through.
+fn push_escaped(json: &mut String, text: &str) {
+    if !text.bytes().any(|b| matches!(b, b'"' | b'\\' | b'\t')) {
+        json.push_str(text);
+        return;
+    }
+    for c in text.chars() {
+        match c {
+            '"' => json.push_str("\\\""),
+            '\\' => json.push_str("\\\\"),
+            '\t' => json.push_str("\\t"),
+            c => json.push(c),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_become_json_without_credentials() {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("authorization", "Bearer x".parse().unwrap());
+        headers.insert("apikey", "x".parse().unwrap());
+        headers.insert("user-agent", "a \"quoted\" \\ agent".parse().unwrap());
+        headers.insert("accept", "a".parse().unwrap());
+        headers.append("accept", "b".parse().unwrap());
+        headers.insert("x-bytes", http::HeaderValue::from_bytes(b"\xff").unwrap());
+        let json: serde_json::Value = serde_json::from_str(&headers_json(&headers)).unwrap();
+        assert_eq!(json, serde_json::json!({"user-agent": "a \"quoted\" \\ agent", "accept": "a, b"}));
+    }
+}
