@@ -98,6 +98,13 @@ pub(crate) fn place_new(
     Ok(dir)
 }
 
+/// Removes the empty folder that was made for data which then could not be made.
+pub(crate) fn forget_place(layout: &Layout, dir: &Path) {
+    if let Some(place) = dir.parent().filter(|place| *place != layout.state) {
+        let _ = fs::remove_dir(place);
+    }
+}
+
 /// A name that never meets the data of an earlier project in the same place: that may be somebody's only copy.
 fn new_name(layout: &Layout) -> String {
     let project =

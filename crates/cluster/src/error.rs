@@ -130,6 +130,7 @@ fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ". Start Bedplate as the user who owns it, or change the owner",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ". Free some space and start again",
+        io::ErrorKind::ResourceBusy => ". Is it a mount point? Mount the volume on the state folder instead",
         io::ErrorKind::ReadOnlyFilesystem => {
             ". The file system is read-only; choose a state folder elsewhere"
         }

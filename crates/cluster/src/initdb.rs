@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::account::RunAs;
-use crate::binaries::Binaries;
+use crate::account::{Account, RunAs};
 use crate::error::Error;
 use crate::event::{Event, Events};
 use crate::space::{NEEDED_NEW, is_disk_full};
+use crate::supervisor::Plan;
 use crate::{leftovers, spawn};
 
 /// Where a data folder is while it is made.
@@ -33,50 +33,116 @@ pub(crate) fn remove_half_made(data: &Path, run_as: &RunAs, events: &Events) -> 
     Ok(())
 }
 
-/// Makes the data folder at `data`.
-pub(crate) fn create(data: &Path, binaries: &Binaries, run_as: &RunAs, superuser: &str) -> Result<(), Error> {
-    let dir = fresh(data);
-    let made = run(&dir, binaries, run_as, superuser).and_then(|()| publish(&dir, data));
+/// Makes the data folder of a plan.
+pub(crate) fn create(plan: &Plan) -> Result<(), Error> {
+    let maker = Maker {
+        dir: fresh(&plan.data),
+        program: plan.binaries.program("initdb"),
+        major: plan.binaries.version.major,
+        superuser: &plan.options.superuser,
+        run_as: &plan.run_as,
+    };
+    let known_user = || ["nobody", "postgres", "daemon"].into_iter().find_map(plan.options.probes.user);
+    let made = maker.run(known_user).and_then(|()| publish(&maker.dir, &plan.data));
     if made.is_err() {
         // The disk may be full of it; the error that matters is the first.
-        let _ = fs::remove_dir_all(&dir);
+        let _ = fs::remove_dir_all(&maker.dir);
     }
     made
 }
 
-fn run(dir: &Path, binaries: &Binaries, run_as: &RunAs, superuser: &str) -> Result<(), Error> {
-    let mut outcome = Outcome::Failed(String::new());
-    for locale in locales(binaries.version.major) {
-        DirBuilder::new().mode(0o700).create(dir).map_err(Error::io("create the folder", dir))?;
-        run_as.give(dir)?;
-        outcome = try_locale(dir, binaries, run_as, superuser, locale)?;
-        match outcome {
-            Outcome::Done => return Ok(()),
-            Outcome::NoLocale => fs::remove_dir_all(dir).map_err(Error::io("remove", dir))?,
-            Outcome::Failed(_) => break,
-        }
-    }
-    let Outcome::Failed(output) = outcome else {
-        return Err(Error::Initdb {
-            dir: dir.to_path_buf(),
-            output: "no locale works, not even C".to_owned(),
-        });
-    };
-    if is_disk_full(&output) {
-        let parent = dir.parent().unwrap_or(dir).to_path_buf();
-        let free = crate::space::free(&parent).unwrap_or(0);
-        return Err(Error::DiskFull { dir: parent, free, needed: NEEDED_NEW });
-    }
-    if output.contains("could not look up effective user ID") {
-        return Err(Error::UnknownUid { uid: run_as.uid() });
-    }
-    Err(Error::Initdb { dir: dir.to_path_buf(), output })
-}
-
+/// One way for initdb to end.
 enum Outcome {
     Done,
     NoLocale,
+    UnknownUid,
     Failed(String),
+}
+
+struct Maker<'a> {
+    dir: PathBuf,
+    program: PathBuf,
+    major: u32,
+    superuser: &'a str,
+    run_as: &'a RunAs,
+}
+
+impl Maker<'_> {
+    fn run(&self, known_user: impl FnOnce() -> Option<Account>) -> Result<(), Error> {
+        let outcome = match self.try_locales(None)? {
+            Outcome::UnknownUid => match known_user() {
+                Some(user) => self.try_locales(Some(&user))?,
+                None => Outcome::UnknownUid,
+            },
+            outcome => outcome,
+        };
+        let dir = self.dir.clone();
+        match outcome {
+            Outcome::Done => Ok(()),
+            Outcome::UnknownUid => Err(Error::UnknownUid { uid: self.run_as.uid() }),
+            Outcome::NoLocale => Err(Error::Initdb { dir, output: "no locale works, not even C".to_owned() }),
+            Outcome::Failed(output) if is_disk_full(&output) => {
+                let parent = dir.parent().unwrap_or(&dir).to_path_buf();
+                let free = crate::space::free(&parent).unwrap_or(0);
+                Err(Error::DiskFull { dir: parent, free, needed: NEEDED_NEW })
+            }
+            Outcome::Failed(output) => Err(Error::Initdb { dir, output }),
+        }
+    }
+
+    /// Tries the locales in order, each in an empty folder.
+    fn try_locales(&self, alias: Option<&Account>) -> Result<Outcome, Error> {
+        let mut outcome = Outcome::NoLocale;
+        for locale in locales(self.major) {
+            let _ = fs::remove_dir_all(&self.dir);
+            let made = DirBuilder::new().mode(0o700).create(&self.dir);
+            made.map_err(Error::io("create the folder", &self.dir))?;
+            self.run_as.give(&self.dir)?;
+            outcome = self.try_once(locale, alias)?;
+            if !matches!(outcome, Outcome::NoLocale) {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    fn try_once(&self, locale: &[&str], alias: Option<&Account>) -> Result<Outcome, Error> {
+        let mut command = self.command(alias);
+        command.arg("--pgdata").arg(&self.dir).arg("--username").arg(self.superuser);
+        command.args(["--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--data-checksums"]);
+        command.args(["--no-sync", "--no-instructions"]).args(locale);
+        spawn::tie(&mut command, Signal::KILL);
+        let output = match command.output() {
+            Ok(output) => output,
+            // No `unshare` on this machine.
+            Err(_) if alias.is_some() => return Ok(Outcome::UnknownUid),
+            Err(error) => return Err(cannot_run(&self.program, self.run_as, error)),
+        };
+        let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Ok(if output.status.success() {
+            Outcome::Done
+        } else if text.contains("could not look up effective user ID") || text.starts_with("unshare:") {
+            Outcome::UnknownUid
+        } else if text.contains("invalid locale") || text.contains("locale name") {
+            Outcome::NoLocale
+        } else {
+            Outcome::Failed(if text.is_empty() { output.status.to_string() } else { text })
+        })
+    }
+
+    /// initdb insists that its user has a name (the server does not). A container may run under a number that has
+    /// none; then initdb sees itself as `alias` in a user namespace of its own, where the kernel and the container's
+    /// profile allow that. The files belong to the real user either way.
+    fn command(&self, alias: Option<&Account>) -> Command {
+        let Some(alias) = alias else { return spawn::command(&self.program, self.run_as) };
+        let mut command = spawn::command(Path::new("unshare"), self.run_as);
+        command
+            .arg("--user")
+            .arg(format!("--map-user={}", alias.uid))
+            .arg(format!("--map-group={}", alias.gid));
+        command.arg(&self.program);
+        command
+    }
 }
 
 /// Order by code point, which no system upgrade ever changes. For letters (`lower`, `ilike`, text search) Unicode is
@@ -86,30 +152,6 @@ fn locales(major: u32) -> Vec<&'static [&'static str]> {
     const LIBRARY: &[&str] = &["--locale=C", "--lc-ctype=C.UTF-8"];
     const ASCII: &[&str] = &["--locale=C"];
     if major >= 17 { vec![BUILTIN] } else { vec![LIBRARY, ASCII] }
-}
-
-fn try_locale(
-    dir: &Path,
-    binaries: &Binaries,
-    run_as: &RunAs,
-    superuser: &str,
-    locale: &[&str],
-) -> Result<Outcome, Error> {
-    let program = binaries.program("initdb");
-    let mut command: Command = spawn::command(&program, run_as);
-    command.arg("--pgdata").arg(dir).arg("--username").arg(superuser);
-    command.args(["--auth-local=trust", "--auth-host=reject", "--encoding=UTF8", "--data-checksums"]);
-    command.args(["--no-sync", "--no-instructions"]).args(locale);
-    spawn::tie(&mut command, Signal::KILL);
-    let output = command.output().map_err(|error| cannot_run(&program, run_as, error))?;
-    if output.status.success() {
-        return Ok(Outcome::Done);
-    }
-    let text = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if text.contains("invalid locale") || text.contains("locale name") {
-        return Ok(Outcome::NoLocale);
-    }
-    Ok(Outcome::Failed(if text.is_empty() { output.status.to_string() } else { text }))
 }
 
 /// Why a server program could not even be started.

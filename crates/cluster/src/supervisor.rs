@@ -126,7 +126,7 @@ impl Supervisor {
         plan.ballast.require(if plan.is_new { NEEDED_NEW } else { NEEDED_EXISTING })?;
         if plan.is_new {
             plan.events.send(Event::Creating { dir: plan.data.clone() });
-            initdb::create(&plan.data, &plan.binaries, &plan.run_as, &plan.options.superuser)?;
+            initdb::create(plan).inspect_err(|_| data::forget_place(&plan.layout, &plan.data))?;
             data::link(&plan.layout, &plan.data)?;
         }
         data::close(&plan.data)?;
@@ -162,7 +162,7 @@ impl Supervisor {
     }
 
     fn wait_until_ready(&mut self, server: Postmaster) -> Result<(Postmaster, Version), Trouble> {
-        let deadline = Instant::now() + self.plan.options.startup_timeout;
+        let begun = Instant::now();
         let socket = socket::file(&self.plan.socket_dir);
         let mut pause = Duration::from_millis(2);
         let mut is_told = false;
@@ -188,13 +188,15 @@ impl Supervisor {
                 }
                 Answer::Starting | Answer::Silent => {}
             }
-            if Instant::now() >= deadline {
+            if begun.elapsed() >= self.plan.options.startup_timeout {
                 let tail = self.plan.log.tail(server.log_start, 20);
                 self.shut_down(server);
                 let after = self.plan.options.startup_timeout;
                 return Err(Error::NotReady { after, tail, log: self.plan.log.path().to_path_buf() }.into());
             }
-            pause = (pause * 3 / 2).min(Duration::from_millis(25));
+            // Often at first, when every millisecond counts; rarely in a recovery of minutes, where each try costs a
+            // line in the log.
+            pause = (begun.elapsed() / 8).clamp(Duration::from_millis(2), Duration::from_millis(500));
         }
     }
 
@@ -261,11 +263,9 @@ impl Supervisor {
         let mut reason = format!("the server ended: {}", server.collect());
         let mut is_full = self.plan.log.tail(start, 50).iter().any(|line| is_disk_full(line));
         loop {
-            if is_full {
-                self.plan.ballast.release();
-            }
             tracing::error!(target: "bedplate::cluster", reason, "PostgreSQL is down");
-            let Some((attempt, pause)) = self.count_crash() else {
+            let next = if is_full { Some(self.wait_for_space()) } else { self.count_crash() };
+            let Some((attempt, pause)) = next else {
                 self.give_up(reason);
                 return None;
             };
@@ -286,6 +286,14 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// A full disk is no reason to give up: it heals with space, without anybody's help. The ballast may be enough to
+    /// finish recovery, so that at least reads work again.
+    fn wait_for_space(&self) -> (u32, Duration) {
+        let policy = self.plan.options.restart;
+        let pause = if self.plan.ballast.release() { policy.shortest } else { policy.longest };
+        (self.crashes.len() as u32 + 1, pause)
     }
 
     /// Counts one crash: which attempt comes next and after what pause, or `None` when there were too many.

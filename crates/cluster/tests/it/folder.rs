@@ -4,8 +4,9 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use bedplate_cluster::{Error, Event};
+use bedplate_cluster::{Error, Event, State};
 
 use crate::bench::{Bench, ask, connect, is_root, open, options};
 
@@ -219,4 +220,52 @@ async fn a_disk_that_is_full_at_a_warm_start_is_told_and_heals_with_space() {
     assert!(matches!(error, Error::DiskFull { .. } | Error::Io { .. }), "{error:?}");
     fs::remove_file(filler).unwrap();
     bench.start_with(options).await.unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_while_running_heals_by_itself_with_space() {
+    let bench = Bench::new();
+    let dir = bench.path().join("small");
+    fs::create_dir(&dir).unwrap();
+    let Some(_disk) = SmallDisk::mount(&dir, "200m") else {
+        eprintln!("skipped: this user may not mount file systems");
+        return;
+    };
+    let mut options = options(dir.join(".bedplate"));
+    options.restart.shortest = Duration::from_millis(1);
+    options.restart.longest = Duration::from_millis(50);
+    let cluster = bench.start_with(options).await.unwrap();
+    let client = connect(&cluster).await;
+    ask(&client, "create table kept as select 42 as n").await;
+    let filler = dir.join("filler");
+    let filled =
+        Command::new("dd").args(["if=/dev/zero", "bs=1M", &format!("of={}", filler.display())]).output();
+    assert!(!filled.unwrap().status.success(), "the disk must be full");
+
+    // New WAL files are needed soon, and PostgreSQL panics when it cannot have one.
+    for _ in 0..20 {
+        let sql = "select pg_logical_emit_message(true, 'x', 'y'); select pg_switch_wal()";
+        if client.simple_query(sql).await.is_err() {
+            break;
+        }
+    }
+    // More failures in a row than a crashing server is allowed.
+    let mut status = cluster.status();
+    let mut seen = Vec::new();
+    while seen.len() < 8 {
+        let changed = tokio::time::timeout(Duration::from_secs(30), status.changed()).await;
+        changed.expect("the server panics and is started again").unwrap();
+        seen.push(status.borrow_and_update().clone());
+        assert!(!matches!(seen.last(), Some(State::Failed { .. } | State::Stopped)), "{seen:?}");
+    }
+
+    fs::remove_file(filler).unwrap();
+    let n = crate::bench::eventually("it serves again", async || {
+        let client = crate::bench::try_connect(&cluster).await.ok()?;
+        client.simple_query("insert into kept values (43)").await.ok()?;
+        Some(ask(&client, "select sum(n) from kept").await)
+    })
+    .await;
+    assert_eq!(n, "85");
+    cluster.stop().await;
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 const STATE: &str = "BEDPLATE_TEST_STATE";
+const NO_USERS: &str = "BEDPLATE_TEST_NO_USERS";
 
 pub struct Helper {
     child: Child,
@@ -17,6 +18,17 @@ pub struct Helper {
 impl Helper {
     /// Starts a cluster in `state` in another process and waits for the outcome. `user`: uid and gid to run as.
     pub fn start(state: &Path, user: Option<(u32, u32)>) -> Self {
+        Self::start_with(state, user, |_| {})
+    }
+
+    /// The same on a machine that knows no users.
+    pub fn start_without_users(state: &Path, user: (u32, u32)) -> Self {
+        Self::start_with(state, Some(user), |command| {
+            command.env(NO_USERS, "1");
+        })
+    }
+
+    fn start_with(state: &Path, user: Option<(u32, u32)>, change: impl FnOnce(&mut Command)) -> Self {
         let mut program = std::env::current_exe().unwrap();
         if user.is_some() {
             // The build folder may be closed to that user.
@@ -31,6 +43,7 @@ impl Helper {
         if let Some((uid, gid)) = user {
             command.uid(uid).gid(gid);
         }
+        change(&mut command);
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let outcome =
@@ -66,7 +79,11 @@ impl Drop for Helper {
 #[ignore = "runs in a second process, started by other tests"]
 async fn run() {
     let Some(state) = std::env::var_os(STATE) else { return };
-    let outcome = bedplate_cluster::start(crate::bench::options(state.into()), |_| {}).await;
+    let mut options = crate::bench::options(state.into());
+    if std::env::var_os(NO_USERS).is_some() {
+        options.probes.user = |_| None;
+    }
+    let outcome = bedplate_cluster::start(options, |_| {}).await;
     match &outcome {
         Ok(_) => println!("outcome: ready"),
         Err(error) => println!("outcome: {error:?} | {error}"),
