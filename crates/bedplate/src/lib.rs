@@ -1,1 +1,4 @@
-//! Assembly: the app builder, lifecycle, CLI.
+//! Assembly: the app from its parts, its lifecycle, and the command line.
+
+pub mod app;
+pub mod cli;

@@ -130,14 +130,10 @@ fn missing_secrets(loaded: &Loaded) -> Vec<Fault> {
     unset_keys(loaded)
         .into_iter()
         .map(|key| {
-            let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-            let variable = name.to_ascii_uppercase();
+            let variable = format!("BEDPLATE_{}", key.replace('.', "__").to_ascii_uppercase());
             Fault::new(
                 "is not set: with an external database every server needs the same key",
-                format!(
-                    "write [env.production.{section}] {name} = 'secret(\"{variable}\")' and set {variable} \
-                     (`bedplate keys new` prints fresh values)"
-                ),
+                format!("set {variable}; `bedplate keys new` prints fresh values for all of them"),
             )
             .of(key)
         })

@@ -40,10 +40,10 @@ section! {
         service_role: String = "service_role".into(), check(checks::identifier);
         /// Further roles that a token's `role` claim may name.
         extra_roles: Vec<String> = Vec::new(), check(checks::identifiers);
-        /// `iss` of our own tokens; not set: the public URL followed by `/auth/v1`.
+        /// Demanded `iss` of our own tokens; not set: not checked, as legacy keys and tokens have various ones.
         issuer: Option<String> = None;
-        /// Accepted `aud` of our own tokens; empty: not checked.
-        audience: Vec<String> = vec!["authenticated".into()];
+        /// Accepted `aud` of our own tokens; empty: not checked, as legacy keys have none.
+        audience: Vec<String> = Vec::new();
         /// Tolerated difference between clocks.
         jwt_leeway: Duration = secs(30), range(Duration::ZERO, secs(300));
         /// Longer tokens are refused unread.

@@ -1,0 +1,3 @@
+//! The app: its parts, made from the settings.
+
+pub mod keys;

@@ -1,0 +1,128 @@
+//! The commands and their options, as clap reads them; the help texts are written for somebody who sees Bedplate
+//! for the first time.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+const EXAMPLES: &str = "\
+First steps:
+  bedplate new todos       make a small working project
+  cd todos && bedplate dev start it: database, migrations, API
+
+Exit codes:
+  0 done   1 failed   2 wrong command line   3 folder or port in use   4 configuration
+  5 database   6 migration   7 checks failed
+
+Answers are text on a terminal and JSON otherwise. Every failure ends with the command that fixes it.";
+
+/// A production backend in one binary, on PostgreSQL: SQL migrations and policies in, a secure REST API out.
+#[derive(Debug, Parser)]
+#[command(name = "bedplate", version, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Arguments {
+    /// Folder of the project [default: here, or the nearest folder above with a bedplate.toml; BEDPLATE_DIR]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+
+    /// Environment, which selects [env.NAME] in bedplate.toml [default: production for serve, else development;
+    /// BEDPLATE_ENV]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub env: Option<String>,
+
+    /// Set one setting for this run, for example --set server.port=8080
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+
+    /// Answer in JSON, also on a terminal
+    #[arg(long, global = true, conflicts_with = "text")]
+    pub json: bool,
+
+    /// Answer in text, also when not on a terminal
+    #[arg(long, global = true)]
+    pub text: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a new project: a small working app to change into yours
+    New(NewArgs),
+    /// Show the project's API keys, or make new ones
+    Keys(KeysArgs),
+    /// Look at the configuration: values, where they come from, what they mean
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Print the completion script of a shell, for example: bedplate completions bash
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// Name of the project, and of the folder that is made for it
+    #[arg(value_name = "NAME")]
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct KeysArgs {
+    #[command(subcommand)]
+    pub command: Option<KeysCommand>,
+
+    /// Show the secret keys too, and the legacy anon and service_role keys
+    #[arg(long)]
+    pub reveal: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make new keys for this project; the old ones stay valid beside them until the next rotation
+    Rotate {
+        /// Which ones [default: all]
+        #[arg(value_enum, value_name = "KEY")]
+        keys: Vec<KeyName>,
+
+        /// End the old ones now: whoever uses them is signed out at the next start
+        #[arg(long)]
+        revoke: bool,
+    },
+    /// Print fresh values for a deployment, as NAME=value lines; nothing is stored
+    New,
+}
+
+/// The keys of a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum KeyName {
+    /// For browsers and apps
+    Publishable,
+    /// For your own backend
+    Secret,
+    /// The legacy shared secret, and with it the anon and service_role keys
+    Jwt,
+    /// What signs access tokens
+    Signing,
+    /// What authenticates page cursors
+    Cursor,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show every setting, its value and where it comes from; secrets are masked
+    Show {
+        /// Only this setting or section
+        key: Option<String>,
+
+        /// Only what differs from the defaults
+        #[arg(long)]
+        changed: bool,
+    },
+    /// Explain a setting or a section, for example: bedplate config explain server.port
+    Explain { key: Option<String> },
+    /// Print the JSON Schema of bedplate.toml for editors
+    Schema,
+}

@@ -1,0 +1,58 @@
+//! The command line: parses, loads the settings, calls the app, and renders what comes back as text or JSON.
+//!
+//! Every command ends with an [`Exit`] code that stays the same over versions, and every failure says what to do.
+
+mod args;
+mod completions;
+mod config;
+mod context;
+mod exit;
+mod failure;
+mod keys;
+mod new;
+mod ui;
+
+use std::process::ExitCode;
+
+use bedplate_settings::Environment;
+use clap::Parser;
+
+pub use args::{Arguments, Command};
+pub use context::Context;
+pub use exit::Exit;
+pub use failure::Failure;
+pub use ui::Ui;
+
+/// Runs the command that the process was started with.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return parse_failure(&error),
+    };
+    let environment = Environment::from_process();
+    let ui = Ui::new(&arguments, &environment);
+    let context = Context::new(&arguments, environment, ui.clone());
+    match dispatch(arguments.command, &context) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            ui.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        Command::New(args) => new::run(&args, context),
+        Command::Keys(args) => keys::run(args, context),
+        Command::Config { command } => config::run(command, context),
+        Command::Completions { shell } => completions::run(shell),
+    }
+}
+
+/// Help and version are answers; anything else is a usage fault with clap's own explanation.
+fn parse_failure(error: &clap::Error) -> ExitCode {
+    // A closed pipe is the reader's choice and no failure of ours.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}

@@ -1,0 +1,1 @@
+-- Data that every environment needs: lists of countries, plans, settings. This app needs none yet.
