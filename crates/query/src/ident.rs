@@ -17,6 +17,16 @@ impl Ident {
         Self(name.into())
     }
 
+    /// As [`Ident::from_catalog`], sharing the text with other names alike.
+    pub fn from_shared(name: Arc<str>) -> Self {
+        Self(name)
+    }
+
+    /// The text, shared.
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// An output name chosen by a caller. `None` when it is empty, has a NUL, or would be cut by PostgreSQL.
     pub fn alias(name: &str) -> Option<Self> {
         (!name.is_empty() && name.len() <= MAX_BYTES && !name.contains('\0')).then(|| Self(name.into()))

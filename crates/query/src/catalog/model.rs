@@ -41,8 +41,21 @@ pub struct Catalog {
     /// Overloads by schema and name.
     pub function_names: Map<(Arc<str>, Arc<str>), Vec<FunctionId>>,
     pub role_names: Map<Arc<str>, RoleId>,
-    /// By relation: every way to another relation, in a stable order.
+    /// By name; the system's own schemas are left out.
+    pub namespaces: Map<Arc<str>, Namespace>,
+    /// By the oid of a relation's row type.
+    pub row_types: Map<Oid, RelationId>,
+    /// By relation: every way to another relation, in a stable order. Only between relations of `schemas`, and only
+    /// through junctions there.
     pub relationships: Vec<Vec<Relationship>>,
+}
+
+/// A schema.
+#[derive(Debug)]
+pub struct Namespace {
+    pub owner: RoleId,
+    /// USAGE.
+    pub grants: Grants,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -57,6 +70,8 @@ pub enum RelationKind {
 #[derive(Debug)]
 pub struct Relation {
     pub oid: Oid,
+    /// The type of its rows, as functions take and return it.
+    pub row_type: Oid,
     pub schema: Ident,
     pub name: Ident,
     pub kind: RelationKind,
@@ -65,7 +80,7 @@ pub struct Relation {
     pub column_names: Map<Arc<str>, ColumnId>,
     /// In key order. For views: traced to the base tables.
     pub primary_key: Vec<ColumnId>,
-    /// Unique constraints and unique indexes that are neither partial nor on expressions.
+    /// Unique constraints and unique indexes that are neither partial nor on expressions; without the primary key.
     pub uniques: Vec<Unique>,
     pub foreign_keys: Vec<ForeignKey>,
     pub checks: Vec<Check>,
@@ -80,6 +95,9 @@ pub struct Relation {
     pub updatable: bool,
     pub deletable: bool,
     pub grants: Grants,
+    /// Triggers may change or fill rows before PostgreSQL checks NOT NULL and CHECKs (BEFORE and INSTEAD OF, for each row).
+    pub before_insert: bool,
+    pub before_update: bool,
     /// A partition of another table: not a resource of its own, still a table.
     pub is_partition: bool,
     /// The planner's row estimate (`reltuples`), -1 when never analysed.
@@ -100,14 +118,14 @@ pub struct Column {
     pub max_length: Option<u32>,
     /// NOT NULL of the column or of its domain.
     pub not_null: bool,
-    /// The default expression as SQL, from `pg_get_expr`.
+    /// The default expression as SQL, from `pg_get_expr`: the column's own, or else its domain's.
     pub default: Option<Arc<str>>,
     pub generated: bool,
     pub identity: Identity,
     pub comment: Option<Arc<str>>,
     /// Beyond what is granted on the whole relation.
     pub grants: Grants,
-    /// Views: the base column it comes from, when it is a plain reference.
+    /// Views: the table's column it comes from, when it is a plain reference (also through views over views).
     pub base: Option<(RelationId, ColumnId)>,
     /// Views: whether this column can be written.
     pub updatable: bool,
@@ -140,23 +158,40 @@ pub struct ForeignKey {
 #[derive(Debug, Clone)]
 pub struct Check {
     pub name: Ident,
-    /// From `pg_get_constraintdef`, without `CHECK` and the outer parentheses.
+    /// From `pg_get_expr`: as `pg_get_constraintdef` prints it, without `CHECK`.
     pub expression: Arc<str>,
-    /// What the edge can check, when the expression is simple (see `validate`).
-    pub rule: Option<CheckRule>,
+    /// What the edge can check of it. Empty when the expression is not simple; each rule must hold by itself.
+    pub rules: Vec<(ColumnId, Rule)>,
 }
 
-/// A CHECK simple enough to be checked before the database is asked. The database checks it all the same.
+/// A CHECK simple enough to be checked before the database is asked. The database checks it all the same. NULL passes
+/// all but `NotNull`, as in SQL.
 #[derive(Debug, Clone, PartialEq)]
-pub enum CheckRule {
-    /// Bounds on a number: value, and whether it is itself allowed.
-    Range { column: ColumnId, min: Option<(f64, bool)>, max: Option<(f64, bool)> },
-    /// Characters (`char_length`, `length`).
-    Length { column: ColumnId, min: Option<u32>, max: Option<u32> },
-    OneOf { column: ColumnId, values: Vec<Arc<str>> },
-    /// `~` (or `~*`): a POSIX pattern, shown to the caller but not evaluated here.
-    Pattern { column: ColumnId, pattern: Arc<str> },
-    NotNull { column: ColumnId },
+pub enum Rule {
+    /// Bounds on a number, at least one.
+    Range {
+        min: Option<Bound>,
+        max: Option<Bound>,
+    },
+    /// Characters (`char_length`, `length`), inclusive.
+    Length {
+        min: Option<u32>,
+        max: Option<u32>,
+    },
+    OneOf(Vec<Arc<str>>),
+    /// `~` or `~*`: a POSIX pattern, shown to callers but not evaluated here.
+    Pattern {
+        pattern: Arc<str>,
+        ignore_case: bool,
+    },
+    NotNull,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound {
+    pub value: f64,
+    /// Whether the bound itself is allowed.
+    pub inclusive: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -185,7 +220,7 @@ pub struct Function {
     pub comment: Option<Arc<str>>,
     /// `SET` clauses: lower-case name and value.
     pub settings: Vec<(Arc<str>, Arc<str>)>,
-    /// EXECUTE, without what only PUBLIC's default gives.
+    /// EXECUTE by name, the owner's included; `public` stays empty.
     pub grants: Grants,
     /// EXECUTE comes from PUBLIC (by default or by grant).
     pub public_execute: bool,
@@ -209,11 +244,21 @@ pub struct Argument {
 pub enum Returns {
     Void,
     /// A base type, enum, domain, array, range.
-    Scalar { type_oid: Oid, set: bool },
+    Scalar {
+        type_oid: Oid,
+        set: bool,
+    },
     /// A row type; `relation` when it is a table's.
-    Row { type_oid: Oid, relation: Option<RelationId>, set: bool },
+    Row {
+        type_oid: Oid,
+        relation: Option<RelationId>,
+        set: bool,
+    },
     /// OUT parameters or RETURNS TABLE; anonymous record.
-    Table { columns: Vec<(Ident, Oid)>, set: bool },
+    Table {
+        columns: Vec<(Ident, Oid)>,
+        set: bool,
+    },
     /// RETURNS record without columns, triggers, internal types: cannot be called from outside.
     Other,
 }
@@ -230,6 +275,8 @@ pub struct Type {
     pub oid: Oid,
     pub schema: Ident,
     pub name: Ident,
+    /// As SQL names it (`format_type`): `integer`, `text[]`, `public.mood`. Quoted where needed, safe in SQL text.
+    pub sql_name: Arc<str>,
     /// `typcategory`, for example `N` numeric, `S` string, `D` date/time, `A` array.
     pub category: char,
     pub kind: TypeKind,
@@ -245,6 +292,11 @@ pub enum TypeKind {
         not_null: bool,
         /// Expressions on `VALUE`.
         checks: Vec<Arc<str>>,
+        /// What the edge can check of them.
+        rules: Vec<Rule>,
+        /// Of its own modifier: `varchar(n)`, `char(n)`.
+        max_length: Option<u32>,
+        default: Option<Arc<str>>,
         /// Casts to and from json/text that stand for the domain's representation (PostgREST's "domain representations"):
         /// function oids.
         to_json: Option<Oid>,
@@ -290,6 +342,8 @@ impl Privileges {
     pub const UPDATE: Self = Self(4);
     pub const DELETE: Self = Self(8);
     pub const EXECUTE: Self = Self(16);
+    /// Of a schema.
+    pub const USAGE: Self = Self(32);
 
     #[must_use]
     pub fn with(self, other: Self) -> Self {

@@ -1,0 +1,23 @@
+-- Changes whenever DDL was committed that the catalog would notice: every catalog row carries the transaction that
+-- wrote it. Sums and counts, because the largest xmin means nothing after a wraparound. VACUUM and ANALYZE write in
+-- place and do not show. Tables of pg_temp are left out where that is cheap; elsewhere they cause a needless look.
+select concat_ws(',',
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_namespace where nspname not like 'pg\_%'),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_class
+        where relkind in ('r', 'p', 'v', 'm', 'f', 'c', 'i') and relpersistence <> 't'),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_attribute
+        where attnum > 0 and attrelid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_attrdef),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_constraint),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_proc where oid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_type where oid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_enum),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_cast where oid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_policy),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_trigger),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_rewrite where oid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_description where objoid >= 16384),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_auth_members),
+    (select concat_ws(':', count(*), sum(xmin::text::bigint)) from pg_catalog.pg_db_role_setting),
+    (select concat_ws(':', count(*), sum(hashtext(concat_ws(':', oid, rolname, rolsuper, rolbypassrls, rolinherit))))
+        from pg_catalog.pg_roles));
