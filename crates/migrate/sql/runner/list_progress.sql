@@ -1,0 +1,1 @@
+select version, direction, done from bedplate.migration_progress

@@ -1,0 +1,1 @@
+select checksum from bedplate.policy_runs

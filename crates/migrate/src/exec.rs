@@ -1,0 +1,244 @@
+//! Runs single statements of a script, and says where in the file one failed.
+
+use crate::classify::{Kind, classify, insert_target};
+use crate::error::{Error, StatementError};
+use crate::extension;
+use crate::folder::Script;
+use crate::ident;
+use crate::session::Session;
+use crate::split::{SplitError, Statement, line_and_column};
+use bytes::Bytes;
+use futures_util::SinkExt;
+use std::pin::pin;
+use tokio_postgres::SimpleQueryMessage;
+use tokio_postgres::error::ErrorPosition;
+
+/// Why a statement could not be carried out.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Database(tokio_postgres::Error),
+    /// Found by Bedplate.
+    Own {
+        sqlstate: &'static str,
+        message: String,
+        hint: String,
+    },
+}
+
+impl Fault {
+    pub(crate) fn own(sqlstate: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Own { sqlstate, message: message.into(), hint: hint.into() }
+    }
+
+    /// A lock did not come in time, or two transactions waited for each other: worth another try.
+    pub(crate) fn is_lock(&self) -> bool {
+        matches!(self.sqlstate(), Some("55P03" | "40P01"))
+    }
+
+    pub(crate) fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Database(error) => error.as_db_error().map(|db| db.code().code()),
+            Self::Own { sqlstate, .. } => Some(sqlstate),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// A script with its statements and what they are.
+pub(crate) struct Prepared<'a> {
+    pub script: &'a Script,
+    pub statements: Vec<Statement>,
+    pub kinds: Vec<Kind>,
+}
+
+/// What a statement has to tell.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub notice: Option<String>,
+    /// Rows written, and where, for an INSERT.
+    pub inserted: Option<(String, u64)>,
+}
+
+impl<'a> Prepared<'a> {
+    pub(crate) fn new(script: &'a Script) -> Result<Self, Error> {
+        let statements = script.statements().map_err(|error| split_error(script, &error))?;
+        let kinds = statements.iter().map(|s| classify(&script.text[s.sql.clone()])).collect();
+        Ok(Self { script, statements, kinds })
+    }
+
+    pub(crate) fn sql(&self, index: usize) -> &'a str {
+        &self.script.text[self.statements[index].sql.clone()]
+    }
+
+    pub(crate) fn texts(&self) -> Vec<&'a str> {
+        (0..self.statements.len()).map(|index| self.sql(index)).collect()
+    }
+
+    /// Carries out one statement, whatever transaction there is.
+    pub(crate) async fn execute(&self, session: &Session<'_>, index: usize) -> Result<Outcome, Fault> {
+        let sql = self.sql(index);
+        let notice = match &self.kinds[index] {
+            Kind::CreateExtension(wanted) => extension::create(session, wanted).await?,
+            Kind::DropExtension { names } => extension::drop(session, names, sql).await?,
+            Kind::TouchExtension { name } => extension::touch(session, name, sql).await?,
+            Kind::EventTrigger => {
+                session.privileged(sql).await?;
+                None
+            }
+            Kind::StoredSetting { parameter } => {
+                allow_setting(session, parameter).await?;
+                session.client.batch_execute(sql).await?;
+                None
+            }
+            _ if self.statements[index].copy_data.is_some() => {
+                self.copy(session, index).await?;
+                None
+            }
+            _ => return self.plain(session, sql).await,
+        };
+        Ok(Outcome { notice, inserted: None })
+    }
+
+    async fn plain(&self, session: &Session<'_>, sql: &str) -> Result<Outcome, Fault> {
+        let Some(table) = insert_target(sql) else {
+            session.client.batch_execute(sql).await?;
+            return Ok(Outcome::default());
+        };
+        let rows = session
+            .client
+            .simple_query(sql)
+            .await?
+            .iter()
+            .map(|message| if let SimpleQueryMessage::CommandComplete(rows) = message { *rows } else { 0 })
+            .sum();
+        Ok(Outcome { notice: None, inserted: Some((table, rows)) })
+    }
+
+    async fn copy(&self, session: &Session<'_>, index: usize) -> Result<(), Fault> {
+        let range = self.statements[index].copy_data.clone().unwrap_or_default();
+        let mut sink = pin!(session.client.copy_in::<_, Bytes>(self.sql(index)).await?);
+        for chunk in self.script.text.as_bytes()[range].chunks(64 * 1024) {
+            sink.send(Bytes::copy_from_slice(chunk)).await?;
+        }
+        sink.finish().await?;
+        Ok(())
+    }
+
+    /// The fault with its place. Position 1 of PostgreSQL is the first character of what was sent.
+    pub(crate) fn locate(&self, index: usize, fault: Fault) -> Error {
+        let start = self.statements.get(index).map_or(self.script.text.len(), |s| s.sql.start);
+        match fault {
+            Fault::Own { sqlstate, message, hint } => {
+                self.error(start, index, message, sqlstate, None, Some(hint), None)
+            }
+            Fault::Database(error) => {
+                let Some(db) = error.as_db_error() else { return Error::Database(error) };
+                let offset = match db.position() {
+                    Some(ErrorPosition::Original(position)) => {
+                        start + byte_offset(&self.script.text[start..], *position as usize)
+                    }
+                    _ => start,
+                };
+                self.error(
+                    offset,
+                    index,
+                    db.message().to_owned(),
+                    db.code().code(),
+                    db.detail().map(str::to_owned),
+                    hint_for(db).or_else(|| db.hint().map(str::to_owned)),
+                    db.where_().map(str::to_owned),
+                )
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn error(
+        &self,
+        offset: usize,
+        index: usize,
+        message: String,
+        sqlstate: &str,
+        detail: Option<String>,
+        hint: Option<String>,
+        context: Option<String>,
+    ) -> Error {
+        let (line, column) = line_and_column(&self.script.text, offset);
+        let statement = self.statements.get(index).map_or("commit", |s| &self.script.text[s.sql.clone()]);
+        Error::Statement(Box::new(StatementError {
+            file: self.script.file.clone(),
+            line,
+            column,
+            statement: first_line(statement),
+            message,
+            sqlstate: sqlstate.to_owned(),
+            detail,
+            hint,
+            context,
+        }))
+    }
+}
+
+fn split_error(script: &Script, error: &SplitError) -> Error {
+    let (line, column) = line_and_column(&script.text, error.at);
+    Error::Statement(Box::new(StatementError {
+        file: script.file.clone(),
+        line,
+        column,
+        statement: first_line(&script.text[error.at..]),
+        message: error.message.clone(),
+        sqlstate: String::new(),
+        detail: None,
+        hint: Some(error.hint.clone()),
+        context: None,
+    }))
+}
+
+/// Where our advice is better than silence.
+fn hint_for(db: &tokio_postgres::error::DbError) -> Option<String> {
+    Some(match db.code().code() {
+        "55P04" => "A new enum value cannot be used in the transaction that adds it. Make the first line of the file: \
+                    -- bedplate: no-transaction"
+            .to_owned(),
+        "25001" => "PostgreSQL refuses this inside a transaction. Make the first line of the file: \
+                    -- bedplate: no-transaction"
+            .to_owned(),
+        "42710" if db.message().starts_with("policy ") => {
+            "Policy files run again whenever one of them changes. Put before it: drop policy if exists … on …;".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// The grant that a stored custom setting needs (GRANT SET ON PARAMETER, from PostgreSQL 15 on).
+async fn allow_setting(session: &Session<'_>, parameter: &str) -> Result<(), Fault> {
+    if !session.has_admin() {
+        return Ok(());
+    }
+    let known = "select has_parameter_privilege($1, $2, 'set')";
+    let allowed: bool = session.client.query_one(known, &[&session.owner, &parameter]).await?.get(0);
+    if !allowed {
+        let name = parameter.split('.').map(ident::quote).collect::<Vec<_>>().join(".");
+        session
+            .privileged(&format!("grant set on parameter {name} to {}", ident::quote(&session.owner)))
+            .await?;
+    }
+    Ok(())
+}
+
+fn byte_offset(text: &str, position: usize) -> usize {
+    text.char_indices().nth(position.saturating_sub(1)).map_or(text.len(), |(at, _)| at)
+}
+
+fn first_line(statement: &str) -> String {
+    let line = statement.trim_start().lines().next().unwrap_or_default().trim_end();
+    match line.char_indices().nth(120) {
+        Some((at, _)) => format!("{} …", &line[..at]),
+        None => line.to_owned(),
+    }
+}
