@@ -99,6 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
             if self.carry.len() >= PREFACE.len() && self.carry.starts_with(PREFACE) {
                 self.next = Next::Anything;
                 self.passed = self.carry.len();
+                self.head_since = None;
                 return Protocol::Http2;
             }
             if !self.carry.is_empty() && !PREFACE.starts_with(&self.carry) {

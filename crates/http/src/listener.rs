@@ -15,7 +15,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::connection::{self, Connection};
-use crate::problems::{self, Occurrence};
 use crate::refusal;
 use crate::shutdown::Phase;
 
@@ -218,12 +217,7 @@ impl Drop for AddressPlace {
 fn refuse(stream: TcpStream, app: &App) {
     let problem =
         Problem::new(&OVERLOADED).detail("Too many connections").retry_after(Duration::from_secs(1));
-    let request_id = bedplate_core::ids::new_request_id();
-    let occurrence = Occurrence { request_id: &request_id, instance: None };
-    let mut response = problems::render(&problem, app.config.error_format, occurrence);
-    crate::security_headers::apply(&mut response.headers, false, false);
-    response.headers.insert(http::header::CONNECTION, crate::app::CLOSE);
-    let message = refusal::encode(response.status, &response);
+    let (_, message) = refusal::message(app, &problem, &bedplate_core::ids::new_request_id(), None);
     if let Err(error) = stream.try_write(&message) {
         tracing::debug!(%error, "refusing a connection");
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet, text};
+use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder, NoLabelSet, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -80,8 +80,22 @@ type Labels = Vec<(&'static str, String)>;
 struct Family {
     name: &'static str,
     help: &'static str,
-    kind: MetricType,
-    rows: Vec<(Labels, f64)>,
+    rows: Vec<(Labels, Value)>,
+}
+
+#[derive(Clone, Copy)]
+enum Value {
+    Gauge(f64),
+    Counter(u64),
+}
+
+impl Value {
+    fn encode(self, metric: &mut MetricEncoder<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gauge(value) => metric.encode_gauge(&value),
+            Self::Counter(value) => metric.encode_counter::<NoLabelSet, _, u64>(&value, None),
+        }
+    }
 }
 
 /// Where a [`Collector`] puts its samples. Samples of one name become one metric family.
@@ -99,7 +113,7 @@ impl Samples {
         labels: &[(&'static str, &str)],
         value: f64,
     ) {
-        self.add(name, help, MetricType::Gauge, labels, value);
+        self.add(name, help, labels, Value::Gauge(value));
     }
 
     /// A total that only grows; the name is given without `_total`.
@@ -110,21 +124,14 @@ impl Samples {
         labels: &[(&'static str, &str)],
         value: u64,
     ) {
-        self.add(name, help, MetricType::Counter, labels, value as f64);
+        self.add(name, help, labels, Value::Counter(value));
     }
 
-    fn add(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        kind: MetricType,
-        labels: &[(&'static str, &str)],
-        value: f64,
-    ) {
+    fn add(&mut self, name: &'static str, help: &'static str, labels: &[(&'static str, &str)], value: Value) {
         let labels = labels.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
         match self.families.iter_mut().find(|family| family.name == name) {
             Some(family) => family.rows.push((labels, value)),
-            None => self.families.push(Family { name, help, kind, rows: vec![(labels, value)] }),
+            None => self.families.push(Family { name, help, rows: vec![(labels, value)] }),
         }
     }
 }
@@ -212,7 +219,7 @@ impl Metrics {
             MetricType::Histogram,
         )?;
         for class in self.classes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            let bounds = BOUNDS.iter().copied().chain([f64::MAX]);
+            let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> =
                 bounds.zip(&class.buckets).map(|(bound, count)| (bound, count.load(Relaxed))).collect();
             let count = buckets.iter().map(|(_, count)| count).sum();
@@ -241,12 +248,17 @@ impl prometheus_client::collector::Collector for Scrape {
             collector.collect(&mut samples);
         }
         for family in &samples.families {
-            let mut metric = encoder.encode_descriptor(family.name, family.help, None, family.kind)?;
+            let kind = match family.rows.first() {
+                Some((_, Value::Counter(_))) => MetricType::Counter,
+                _ => MetricType::Gauge,
+            };
+            let mut metric = encoder.encode_descriptor(family.name, family.help, None, kind)?;
             for (labels, value) in &family.rows {
-                let mut metric = metric.encode_family(labels)?;
-                match family.kind {
-                    MetricType::Counter => metric.encode_counter::<NoLabelSet, _, u64>(value, None)?,
-                    _ => metric.encode_gauge(value)?,
+                // An empty set of labels would leave its braces behind.
+                if labels.is_empty() {
+                    value.encode(&mut metric)?;
+                } else {
+                    value.encode(&mut metric.encode_family(labels)?)?;
                 }
             }
         }

@@ -1,21 +1,20 @@
 //! The answer to a request that HTTP itself could not read: written by hand, because there is no request to run
 //! through the pipeline. Same headers, same problem document, and the connection closes.
 
-use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 
-use bedplate_core::ids;
+use bedplate_core::{Problem, ids};
 use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, StatusCode};
 
-use crate::app::CLOSE;
+use crate::app::{App, CLOSE};
 use crate::connection::Connection;
 use crate::exchange::REQUEST_ID;
 use crate::head::Fault;
 use crate::problems::{self, Occurrence};
-use crate::response::Body;
+use crate::response::{Body, Response};
 use crate::security_headers;
 
 /// Where hyper's self-made refusal begins in what it is about to write. It is always the last thing.
@@ -25,52 +24,56 @@ pub(crate) fn find_own(buf: &[u8]) -> Option<usize> {
     (buf[at..].starts_with(b"HTTP/1.") && buf.ends_with(b"\r\n\r\n")).then_some(at)
 }
 
-/// The whole message, head and body.
+/// The whole message, head and body, counted and logged.
 pub(crate) fn answer(connection: &Connection, fault: &Fault) -> Bytes {
     let app = &connection.app;
     let request_id = ids::new_request_id();
-    let occurrence = Occurrence { request_id: &request_id, instance: fault.path.as_deref() };
-    let mut response = problems::render(&fault.problem(), app.config.error_format, occurrence);
-    if let Ok(id) = HeaderValue::try_from(&request_id) {
-        response.headers.insert(REQUEST_ID, id);
-    }
-    app.cors.apply(None, &mut response.headers);
-    security_headers::apply(&mut response.headers, false, false);
-    response.headers.insert(CONNECTION, CLOSE);
+    let (status, message) = message(app, &fault.problem(), &request_id, fault.path.as_deref());
     app.metrics.malformed.fetch_add(1, Relaxed);
-    app.malformed.record(response.status, Duration::ZERO);
+    app.malformed.record(status, Duration::ZERO);
     if app.config.access_log {
         tracing::info!(
             target: "access",
             method = "-",
             path = fault.path.as_deref().unwrap_or("-"),
             class = app.malformed.name(),
-            status = response.status.as_u16(),
+            status = status.as_u16(),
             reason = &*fault.detail,
             request_id,
             client = %connection.peer,
         );
     }
-    encode(response.status, &response)
+    message
 }
 
-/// A complete HTTP/1.1 message that ends the connection.
-pub(crate) fn encode(status: StatusCode, response: &crate::response::Response) -> Bytes {
+/// A complete HTTP/1.1 message with the problem's document that ends the connection.
+pub(crate) fn message(
+    app: &App,
+    problem: &Problem,
+    request_id: &str,
+    instance: Option<&str>,
+) -> (StatusCode, Bytes) {
+    let mut response =
+        problems::render(problem, app.config.error_format, Occurrence { request_id, instance });
+    if let Ok(id) = HeaderValue::try_from(request_id) {
+        response.headers.insert(REQUEST_ID, id);
+    }
+    app.cors.apply(None, &mut response.headers);
+    security_headers::apply(&mut response.headers, false, false);
+    response.headers.insert(CONNECTION, CLOSE);
+    (response.status, encode(&response))
+}
+
+fn encode(response: &Response) -> Bytes {
     let body: &[u8] = match &response.body {
         Body::Full(bytes) => bytes,
         _ => &[],
     };
-    let mut head = String::with_capacity(512);
-    let reason = status.canonical_reason().unwrap_or("Error");
+    let reason = response.status.canonical_reason().unwrap_or("Error");
     let date = httpdate::fmt_http_date(SystemTime::now());
-    // Writing to a String cannot fail.
-    let _ = write!(
-        head,
-        "HTTP/1.1 {} {reason}\r\ndate: {date}\r\ncontent-length: {}\r\n",
-        status.as_u16(),
-        body.len()
-    );
-    let mut message = head.into_bytes();
+    let mut message = Vec::with_capacity(512 + body.len());
+    message.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", response.status.as_u16()).as_bytes());
+    message.extend_from_slice(format!("date: {date}\r\ncontent-length: {}\r\n", body.len()).as_bytes());
     for (name, value) in &response.headers {
         message.extend_from_slice(name.as_str().as_bytes());
         message.extend_from_slice(b": ");
