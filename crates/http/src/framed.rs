@@ -8,9 +8,9 @@
 //! It also keeps the times that hyper does not: for the head from its first byte, for idling, and for a client
 //! that does not read. One timer per connection, set anew only when it fires.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
@@ -26,7 +26,7 @@ use crate::refusal;
 
 /// Read and thrown away after the answer, so that closing with unread data does not reset the connection before
 /// the client has read the answer.
-const LINGER_BYTES: usize = 256 << 10;
+const LINGER_BYTES: usize = 16 << 20;
 const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 /// The first bytes of an HTTP/2 connection (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -94,7 +94,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
 
     /// Looks at the first bytes: the HTTP/2 preface or not.
     pub(crate) async fn sniff(&mut self) -> Protocol {
-        use tokio::io::AsyncReadExt;
+        let first = self.connection.app.config.timeouts.head;
+        let mut timer = pin!(tokio::time::sleep(first));
         loop {
             if self.carry.len() >= PREFACE.len() && self.carry.starts_with(PREFACE) {
                 self.next = Next::Anything;
@@ -105,18 +106,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
             if !self.carry.is_empty() && !PREFACE.starts_with(&self.carry) {
                 return Protocol::Http1;
             }
-            self.carry.reserve(8 << 10);
             tokio::select! {
-                read = self.io.read_buf(&mut self.carry) => match read {
+                read = poll_fn(|cx| self.poll_sniff(cx)) => match read {
                     Ok(0) | Err(_) => return Protocol::Closed,
                     Ok(_) => { self.head_since.get_or_insert_with(Instant::now); }
                 },
-                () = self.timer.as_mut() => {
+                () = poll_fn(|cx| timer.as_mut().poll(cx)) => {
                     // Part of a preface is a late head; nothing at all is just a connection too many.
                     return if self.carry.is_empty() { Protocol::Closed } else { Protocol::Http1 };
                 }
             }
         }
+    }
+
+    /// The space is on the stack, so that a connection that says nothing holds no buffer.
+    fn poll_sniff(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut space = [0; 4096];
+        let mut buf = ReadBuf::new(&mut space);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
+        self.carry.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
     }
 
     /// Judges `bytes`: how many from the start may go to hyper. Follows as many messages as are in there.
@@ -218,6 +227,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
         buf.put_slice(&self.carry[..step]);
         self.carry.advance(step);
         self.passed -= step;
+        if self.carry.is_empty() {
+            self.carry = BytesMut::new();
+        }
     }
 
     /// Judges what is waiting. After this, bytes are passed, or more must be read, or `next` says it is over.

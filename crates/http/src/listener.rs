@@ -243,3 +243,23 @@ fn possible_connections(wanted: usize) -> usize {
     }
     possible
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_gets_its_share_and_gives_it_back() {
+        let addresses = Arc::new(Addresses::default());
+        let peer = IpAddr::from([192, 0, 2, 1]);
+        let first = Addresses::enter(&addresses, peer, 2);
+        let second = Addresses::enter(&addresses, peer, 2);
+        assert!(first.is_some() && second.is_some());
+        assert!(Addresses::enter(&addresses, peer, 2).is_none());
+        assert!(Addresses::enter(&addresses, IpAddr::from([192, 0, 2, 2]), 2).is_some());
+        drop(first);
+        assert!(Addresses::enter(&addresses, peer, 2).is_some());
+        drop(second);
+        assert!(addresses.0.lock().unwrap().is_empty());
+    }
+}

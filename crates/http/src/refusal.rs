@@ -17,11 +17,17 @@ use crate::problems::{self, Occurrence};
 use crate::response::{Body, Response};
 use crate::security_headers;
 
-/// Where hyper's self-made refusal begins in what it is about to write. It is always the last thing.
+/// Where hyper's self-made refusal begins in what it is about to write: a short head without a body, and always
+/// the last thing. An answer of the pipeline is never like it: that has a request id.
 pub(crate) fn find_own(buf: &[u8]) -> Option<usize> {
     let line = memchr::memmem::rfind(buf, b" 400 Bad Request\r\n")?;
     let at = line.checked_sub(b"HTTP/1.1".len())?;
-    (buf[at..].starts_with(b"HTTP/1.") && buf.ends_with(b"\r\n\r\n")).then_some(at)
+    let head = &buf[at..];
+    let bare = head.starts_with(b"HTTP/1.")
+        && head.ends_with(b"\r\n\r\n")
+        && head.len() < 160
+        && memchr::memmem::find(head, b"\r\ncontent-length: 0\r\n").is_some();
+    bare.then_some(at)
 }
 
 /// The whole message, head and body, counted and logged.

@@ -210,6 +210,10 @@ impl Router {
     }
 
     pub(crate) fn find(&self, method: &Method, path: &str) -> Result<Matched, Problem> {
+        if path == "*" && method == Method::OPTIONS {
+            // About the server as a whole (RFC 9110 §9.3.7): all that some resource may offer.
+            return Ok(Matched::Options { allow: "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS".to_owned() });
+        }
         let Ok(found) = self.paths.at(path) else {
             return Err(Problem::new(&NOT_FOUND));
         };

@@ -1,8 +1,9 @@
 use http::{Request, Version};
 use http_body_util::{BodyExt, Full};
 
-use crate::server::{config, plain, start, web2};
-use bedplate_http::App;
+use bedplate_http::{Access, App, Response, Route, handler_fn};
+
+use crate::server::{config, eventually, plain, start, web2};
 
 #[tokio::test]
 async fn prior_knowledge_is_served_like_http_1() {
@@ -47,4 +48,39 @@ async fn a_body_over_the_limit_is_refused() {
     let server = start(App::builder(config).mount(crate::server::echo()));
     let answer = server.send_with(&web2(), Request::post(server.url("/echo")), "more than ten bytes").await;
     answer.problem(413, "body_too_large");
+}
+
+/// Rapid reset (CVE-2023-44487): streams opened only to be reset cost the client its connection.
+#[tokio::test]
+async fn a_flood_of_resets_ends_the_connection() {
+    let mut config = config();
+    config.limits.h2_resets = 50;
+    let wait = handler_fn(|_, _| async {
+        std::future::pending::<()>().await;
+        Ok(Response::empty(http::StatusCode::OK))
+    });
+    let wait = Route::new(&[http::Method::GET], "/wait", "test.wait", Access::Public, wait);
+    let server = start(App::builder(config).routes([wait, crate::server::ok()]));
+    let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(stream);
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(hyper_util::rt::TokioExecutor::new(), io).await.unwrap();
+    let connection = tokio::spawn(connection);
+    for sent in 0..60 {
+        if sender.ready().await.is_err() {
+            break;
+        }
+        let request = Request::get(server.url("/wait")).body(Full::<bytes::Bytes>::default()).unwrap();
+        let answer = tokio::spawn(sender.send_request(request));
+        eventually("the handler runs or the connection is gone", || {
+            server.metrics.in_flight() == 1 || answer.is_finished()
+        })
+        .await;
+        answer.abort();
+        eventually("it is reset", || server.metrics.in_flight() == 0).await;
+        assert!(sent <= 51, "still open");
+    }
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), connection).await;
+    assert!(ended.is_ok(), "the connection is closed");
+    assert_eq!(server.get("/ok").await.status, 200);
 }

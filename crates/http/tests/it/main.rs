@@ -1,9 +1,11 @@
 //! The HTTP kit from outside: real sockets, an in-process server per test.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod access_log;
 mod compression;
 mod cors;
 mod errors;
+mod few_files;
 mod health;
 mod http2;
 mod limits;
