@@ -182,16 +182,19 @@ fn subfolders(base: &Path, prefix: &str) -> impl Iterator<Item = PathBuf> {
     entries.filter(move |e| e.file_name().as_encoded_bytes().starts_with(prefix.as_bytes())).map(|e| e.path())
 }
 
-/// One of each, by where links really lead.
+/// One of each, by where links really lead: `PATH` is full of links to the one set of programs.
 fn keep_servers(folders: Vec<PathBuf>) -> Vec<PathBuf> {
-    let mut real: Vec<PathBuf> = folders
-        .into_iter()
-        .filter(|d| d.join("postgres").is_file())
-        .filter_map(|d| d.canonicalize().ok())
-        .collect();
+    let mut real: Vec<PathBuf> = folders.iter().filter_map(|dir| real_folder(dir)).collect();
     real.sort_unstable();
     real.dedup();
     real
+}
+
+fn real_folder(dir: &Path) -> Option<PathBuf> {
+    let server = dir.join("postgres").canonicalize().ok()?;
+    let beside =
+        server.parent().filter(|real| real.join("postgres").is_file() && real.join("initdb").is_file());
+    beside.map_or_else(|| dir.canonicalize().ok(), |real| Some(real.to_path_buf()))
 }
 
 fn ask_pg_config(program: &Path) -> Option<PathBuf> {
@@ -211,6 +214,22 @@ mod tests {
         assert_eq!(parsed("19beta1"), Version { major: 19, minor: None });
         assert!(parsed("18.4") > parsed("18rc1") && parsed("16.10") > parsed("16.9"));
         assert_eq!(Version::parse("devel"), None);
+    }
+
+    #[test]
+    fn links_to_one_set_of_programs_count_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path().canonicalize().unwrap();
+        let (real, links) = (base.join("lib/bin"), base.join("bin"));
+        fs::create_dir_all(&real).unwrap();
+        fs::create_dir_all(&links).unwrap();
+        for program in ["postgres", "initdb"] {
+            fs::write(real.join(program), "").unwrap();
+            std::os::unix::fs::symlink(real.join(program), links.join(program)).unwrap();
+        }
+        let client_only = base.join("client");
+        fs::create_dir_all(&client_only).unwrap();
+        assert_eq!(keep_servers(vec![links, real.clone(), client_only]), [real]);
     }
 
     #[test]

@@ -21,6 +21,21 @@ impl Bench {
         Self { dir, events: Arc::default() }
     }
 
+    /// A bench whose data folder is there already, as a stopped server leaves it. Made once for all tests of a build,
+    /// because initdb takes longer than most tests.
+    pub async fn with_data() -> Self {
+        let bench = Self::new();
+        let Some(template) = crate::template::find_or_make().await else {
+            bench.start().await.unwrap().stop().await;
+            return bench;
+        };
+        fs::create_dir(bench.state()).unwrap();
+        let copied =
+            Command::new("cp").arg("-a").arg(template).arg(bench.state().join("pg")).status().unwrap();
+        assert!(copied.success());
+        bench
+    }
+
     pub fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -37,7 +37,7 @@ async fn kill_server_and_wait(cluster: &Cluster) {
 
 #[tokio::test]
 async fn a_killed_server_comes_back_with_its_data_although_a_busy_session_outlived_it() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let cluster = bench.start().await.unwrap();
     let client = connect(&cluster).await;
     ask(&client, "create table kept as select 42 as n").await;
@@ -58,7 +58,7 @@ async fn a_killed_server_comes_back_with_its_data_although_a_busy_session_outliv
 
 #[tokio::test]
 async fn when_bedplate_is_killed_the_server_shuts_down_cleanly() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut helper = Helper::start(&bench.state(), None);
     assert_eq!(helper.outcome, "ready");
 
@@ -79,7 +79,7 @@ async fn when_bedplate_is_killed_the_server_shuts_down_cleanly() {
 
 #[tokio::test]
 async fn when_bedplate_ends_without_stopping_it_the_server_shuts_down_cleanly() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut helper = Helper::start(&bench.state(), None);
     assert_eq!(helper.outcome, "ready");
     let server = postmaster(&bench.state().join("pg")).unwrap();
@@ -92,7 +92,7 @@ async fn when_bedplate_ends_without_stopping_it_the_server_shuts_down_cleanly() 
 
 #[tokio::test]
 async fn orphans_of_a_crash_of_everything_are_ended_before_the_next_start() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut helper = Helper::start(&bench.state(), None);
     assert_eq!(helper.outcome, "ready");
     let connect = async || connect_at(&bench.state().join("run"), "supabase_admin").await.unwrap();
@@ -115,7 +115,7 @@ async fn orphans_of_a_crash_of_everything_are_ended_before_the_next_start() {
 
 #[tokio::test]
 async fn a_server_that_nobody_owns_is_ended_and_not_adopted() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let cluster = bench.start().await.unwrap();
     let data = cluster.data_dir().to_path_buf();
     let socket_dir = cluster.socket_dir().to_path_buf();
@@ -154,7 +154,7 @@ async fn a_server_that_nobody_owns_is_ended_and_not_adopted() {
 
 #[tokio::test]
 async fn a_pid_file_whose_pid_is_somebody_else_does_not_block_the_start() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let cluster = bench.start().await.unwrap();
     let pid_file = cluster.data_dir().join("postmaster.pid");
     let content = std::fs::read_to_string(&pid_file).unwrap();
@@ -180,7 +180,7 @@ async fn a_pid_file_whose_pid_is_somebody_else_does_not_block_the_start() {
 
 #[tokio::test]
 async fn five_crashes_in_a_minute_end_the_attempts_and_say_why() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut options = bench.options();
     options.restart.shortest = Duration::from_millis(1);
     let cluster = bench.start_with(options).await.unwrap();
@@ -201,7 +201,7 @@ async fn five_crashes_in_a_minute_end_the_attempts_and_say_why() {
 
 #[tokio::test]
 async fn a_server_that_ends_at_once_shows_its_last_lines() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let cluster = bench.start().await.unwrap();
     cluster.stop().await;
     let config = cluster.data_dir().join("postgresql.conf");

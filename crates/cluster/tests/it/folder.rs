@@ -12,7 +12,7 @@ use crate::bench::{Bench, ask, connect, is_root, open, options};
 
 #[tokio::test]
 async fn two_on_one_folder_are_refused_with_the_holder() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let first = bench.start().await.unwrap();
     let error = bench.start().await.unwrap_err();
     let Error::Locked { pid, .. } = &error else { panic!("{error}") };
@@ -144,7 +144,7 @@ async fn the_ballast_is_reserved_and_given_up_when_the_disk_is_full() {
     fn free(dir: &Path) -> std::io::Result<u64> {
         Ok(if dir.join("full").exists() && dir.join("ballast").exists() { 0 } else { 1 << 30 })
     }
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut options = bench.options();
     options.ballast = 1 << 20;
     options.probes.free_space = free;

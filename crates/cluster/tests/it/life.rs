@@ -72,7 +72,7 @@ async fn the_server_is_safe_private_and_speaks_unicode() {
 
 #[tokio::test]
 async fn settings_of_the_caller_win_and_alter_system_wins_over_them() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let mut options = bench.options();
     options.settings.insert("work_mem".to_owned(), "7MB".to_owned());
     options.settings.insert("statement_timeout".to_owned(), "9s".to_owned());
@@ -120,7 +120,7 @@ async fn a_start_that_nobody_waits_for_is_taken_back() {
 
 #[tokio::test]
 async fn dropping_the_handle_stops_the_server_and_stopping_twice_is_fine() {
-    let bench = Bench::new();
+    let bench = Bench::with_data().await;
     let cluster = bench.start().await.unwrap();
     let mut status = cluster.status();
     drop(cluster);

@@ -7,4 +7,5 @@ mod download;
 mod folder;
 mod helper;
 mod life;
+mod template;
 mod users;
