@@ -5,6 +5,8 @@
 
 mod fields;
 pub mod json;
+#[cfg(test)]
+mod tests;
 
 use bedplate_core::{Problem, Result};
 use bytes::BytesMut;

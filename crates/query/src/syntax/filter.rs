@@ -170,10 +170,11 @@ fn value(s: &mut Scanner<'_>, place: Place) -> String {
 }
 
 /// The length of a group in braces at the start of the text that ends before `,`, `)` or the end. Braces may nest, and
-/// those in double quotes do not count: an array or a JSON document needs no quotes around it.
+/// those in double quotes do not count: an array or a JSON document needs no quotes around it. Only looks as far as a
+/// URL is long by default, so that many unclosed groups cost no more than the text itself.
 fn braces(text: &str) -> Option<usize> {
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-    for (at, byte) in text.bytes().enumerate() {
+    for (at, byte) in text.bytes().take(8192).enumerate() {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,

@@ -214,12 +214,16 @@ fn number(b: &mut Budget<'_>, slot: &mut Option<ValueRef>, key: &str, text: &str
     Ok(())
 }
 
+/// More than any sensible limit on levels of embedding.
+const MOST_WORDS: usize = 64;
+
 type Words<'a> = SmallVec<[Word<'a>; 4]>;
 
 /// Names with dots between them.
 fn words<'a>(s: &mut Scanner<'a>) -> Result<Words<'a>, Fault> {
     let mut words = Words::new();
     loop {
+        within(words.len() + 1, MOST_WORDS, "dotted words of one key")?;
         words.push(s.name("a field name (* or [a..z0..9_$])")?);
         if !s.eat(b'.') {
             return Ok(words);

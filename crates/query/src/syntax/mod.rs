@@ -25,7 +25,7 @@ use std::borrow::Cow;
 
 pub use decode::{Pair, Pairs, pairs};
 pub use error::{Error, Kind, Subject};
-pub use print::print;
+pub use print::{fingerprint, print};
 
 use crate::limits::Limits;
 use crate::request::{Name, Node, Values};

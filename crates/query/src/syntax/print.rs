@@ -33,22 +33,33 @@ const ENCODED: &AsciiSet = &CONTROLS
 /// A node as a query string: select, then each level's filters, order, limit, offset and distinct. The seek of a
 /// cursor and the probe for more rows are not part of the grammar and are left out.
 pub fn print(node: &Node, values: &Values) -> String {
-    let mut printer = Printer { values, out: String::new() };
-    if !node.select.is_empty() {
-        let mut list = String::new();
-        printer.items(&mut list, &node.select);
-        printer.pair("select", &list);
-    }
-    printer.level("", node);
-    printer.out
+    Printer { values, out: String::new(), rows_only: false }.whole(node)
+}
+
+/// What decides which rows there are, in canonical form: the filters of all levels and the relations they stand on;
+/// not the fields, orders and pages. Binds a cursor to its list.
+pub fn fingerprint(node: &Node, values: &Values) -> String {
+    Printer { values, out: String::new(), rows_only: true }.whole(node)
 }
 
 struct Printer<'v> {
     values: &'v Values,
     out: String,
+    /// Leave out what does not decide which rows there are.
+    rows_only: bool,
 }
 
 impl Printer<'_> {
+    fn whole(mut self, node: &Node) -> String {
+        let mut list = String::new();
+        self.items(&mut list, &node.select);
+        if !list.is_empty() {
+            self.pair("select", &list);
+        }
+        self.level("", node);
+        self.out
+    }
+
     fn pair(&mut self, key: &str, value: &str) {
         let separator = if self.out.is_empty() { "" } else { "&" };
         let (key, value) = (utf8_percent_encode(key, ENCODED), utf8_percent_encode(value, ENCODED));
@@ -59,6 +70,23 @@ impl Printer<'_> {
         for filter in &node.filters {
             self.filter(prefix, filter);
         }
+        if !self.rows_only {
+            self.order_and_page(prefix, node);
+        }
+        if node.distinct {
+            self.pair(&format!("{prefix}distinct"), "true");
+        }
+        for item in &node.select {
+            if let Item::Embed(embed) = item {
+                let mut below = prefix.to_owned();
+                name(&mut below, embed.alias.as_ref().unwrap_or(&embed.relation));
+                below.push('.');
+                self.level(&below, &embed.node);
+            }
+        }
+    }
+
+    fn order_and_page(&mut self, prefix: &str, node: &Node) {
         if !node.order.is_empty() {
             let mut list = String::new();
             for (at, term) in node.order.iter().enumerate() {
@@ -70,17 +98,6 @@ impl Printer<'_> {
         for (word, value) in [("limit", node.page.limit), ("offset", node.page.offset)] {
             if let Some(Value::Int(count)) = value.map(|value| self.values.get(value)) {
                 self.pair(&format!("{prefix}{word}"), &count.to_string());
-            }
-        }
-        if node.distinct {
-            self.pair(&format!("{prefix}distinct"), "true");
-        }
-        for item in &node.select {
-            if let Item::Embed(embed) = item {
-                let mut below = prefix.to_owned();
-                name(&mut below, embed.alias.as_ref().unwrap_or(&embed.relation));
-                below.push('.');
-                self.level(&below, &embed.node);
             }
         }
     }
@@ -214,7 +231,8 @@ impl Printer<'_> {
     }
 
     fn items(&self, out: &mut String, items: &[Item]) {
-        for (at, item) in items.iter().enumerate() {
+        let embeds_only = |item: &&Item| !self.rows_only || matches!(item, Item::Embed(_));
+        for (at, item) in items.iter().filter(embeds_only).enumerate() {
             out.push_str(if at > 0 { "," } else { "" });
             match item {
                 Item::Star => out.push('*'),

@@ -295,22 +295,23 @@ fn bombs_are_refused_early() {
     let bombs = [
         format!("id=in.({})", "1,".repeat(1_000_000)),
         format!("id=eq(any).{{{}}}", "1,".repeat(1_000_000)),
-        format!("or={}", "(and".repeat(500_000)),
-        format!("or=({}", "not.and(".repeat(500_000)),
-        format!("select={}", "a(".repeat(500_000)),
-        format!("select={}", "a,".repeat(500_000)),
-        format!("select=a{}", "->b".repeat(500_000)),
-        format!("order={}", "a,".repeat(500_000)),
-        format!("{}=eq.1", "a.".repeat(500_000)),
-        format!("or=({}", "a.".repeat(500_000)),
-        format!("or=(a.eq.{}", "{".repeat(500_000)),
-        format!("or=({})", "a.eq.{\",".repeat(500_000)),
-        format!("select=\"{}", "\\\"".repeat(500_000)),
+        format!("or={}", "(and".repeat(100_000)),
+        format!("or=({}", "not.and(".repeat(100_000)),
+        format!("select={}", "a(".repeat(100_000)),
+        format!("select={}", "a,".repeat(100_000)),
+        format!("select=a{}", "->b".repeat(100_000)),
+        format!("order={}", "a,".repeat(100_000)),
+        format!("{}=eq.1", "a.".repeat(100_000)),
+        format!("or=({}", "a.".repeat(100_000)),
+        format!("or=(a.eq.{}", "{".repeat(100_000)),
+        format!("or=({})", "a.eq.{\",".repeat(100_000)),
+        format!("select=\"{}", "\\\"".repeat(100_000)),
     ];
     for bomb in &bombs {
         let start = std::time::Instant::now();
         assert!(parse(bomb, &Limits::default(), &Options::NATIVE).is_err(), "{}", &bomb[..20]);
-        assert!(start.elapsed().as_millis() < 500, "{} took {:?}", &bomb[..20], start.elapsed());
+        // Unoptimised and on a busy machine; what is not linear takes minutes.
+        assert!(start.elapsed().as_secs() < 2, "{} took {:?}", &bomb[..20], start.elapsed());
     }
 }
 

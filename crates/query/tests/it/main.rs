@@ -2,3 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod catalog;
+mod encode;
+mod pgtext;
+mod random;
+mod syntax;

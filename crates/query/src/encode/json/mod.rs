@@ -84,7 +84,7 @@ pub fn value(codec: Codec, bytes: &[u8], out: &mut BytesMut) -> Result<()> {
         })?,
         Codec::Timestamp => datetime::push_timestamp(i64::from_be_bytes(fixed(codec, bytes)?), "", out),
         Codec::Timestamptz => {
-            datetime::push_timestamp(i64::from_be_bytes(fixed(codec, bytes)?), "+00:00", out)
+            datetime::push_timestamp(i64::from_be_bytes(fixed(codec, bytes)?), "+00:00", out);
         }
         Codec::Date => datetime::push_date(i32::from_be_bytes(fixed(codec, bytes)?), out),
         Codec::String | Codec::Quoted => push_string(bytes, out),
@@ -99,7 +99,6 @@ pub fn value(codec: Codec, bytes: &[u8], out: &mut BytesMut) -> Result<()> {
     Ok(())
 }
 
-#[inline]
 fn integer(value: impl itoa::Integer, out: &mut BytesMut) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
