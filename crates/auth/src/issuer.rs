@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bedplate_core::{Clock, Problem};
+use bytes::Bytes;
 use http::Uri;
+use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::fetch::{self, Fetcher};
@@ -25,7 +27,10 @@ const MAX_KEYS: usize = 100;
 pub struct IssuerConfig {
     /// Compared with `iss` as an exact string (OpenID Connect Core §3.1.3.7).
     pub issuer: String,
-    pub jwks_url: String,
+    /// Where the keys are; `None`: read from `<issuer>/.well-known/openid-configuration` (OpenID Connect Discovery §4).
+    pub jwks_url: Option<String>,
+    /// Names of the algorithms that its keys may be used with: `ES256`, `RS256`, `EdDSA`.
+    pub algorithms: Vec<String>,
     /// One of these must be in `aud`. Never empty: a token for another app of the same issuer is not for us.
     pub audiences: Vec<String>,
     /// Where the role stands in the claims (`role`, `app_metadata.role`, `https://example.com/role`).
@@ -36,9 +41,22 @@ pub struct IssuerConfig {
     pub default_role: String,
 }
 
+/// Where to learn the keys.
+enum Source {
+    Keys(Uri),
+    Discovery(Uri),
+}
+
+/// What is needed of a discovery document.
+#[derive(Deserialize)]
+struct Discovered {
+    issuer: String,
+    jwks_uri: String,
+}
+
 pub(crate) struct Issuer {
     pub config: IssuerConfig,
-    address: Uri,
+    source: Source,
     fetcher: Fetcher,
     keys: ArcSwapOption<KeyRing>,
     /// When the last read began and when the last one succeeded, in Unix seconds.
@@ -50,15 +68,19 @@ pub(crate) struct Issuer {
 
 impl Issuer {
     pub fn new(config: IssuerConfig, fetcher: Fetcher, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let address: Uri =
-            config.jwks_url.parse().map_err(|_| format!("jwks_url {:?} is not a URL", config.jwks_url))?;
-        fetch::check_address(&address).map_err(|e| e.to_string())?;
+        let source = match &config.jwks_url {
+            Some(url) => Source::Keys(address(url)?),
+            None => {
+                let url = format!("{}/.well-known/openid-configuration", config.issuer.trim_end_matches('/'));
+                Source::Discovery(address(&url)?)
+            }
+        };
         if config.issuer.is_empty() || config.audiences.is_empty() {
             return Err("an issuer needs `issuer` and at least one audience".to_owned());
         }
         Ok(Self {
             config,
-            address,
+            source,
             fetcher,
             keys: ArcSwapOption::empty(),
             tried_at: AtomicI64::new(i64::MIN),
@@ -106,13 +128,39 @@ impl Issuer {
     }
 
     async fn fetch(&self) -> Result<KeyRing, String> {
-        let body = self.fetcher.get(&self.address).await.map_err(|e| e.to_string())?;
+        let body = match &self.source {
+            Source::Keys(uri) => self.get(uri).await?,
+            Source::Discovery(uri) => self.get(&self.discover(uri).await?).await?,
+        };
         let set: JwkSet = serde_json::from_slice(&body).map_err(|e| format!("not a JWK set: {e}"))?;
-        let keys: Vec<_> = set.keys.iter().take(MAX_KEYS).filter_map(crate::jwk::Jwk::verify_key).collect();
+        let keys = set.keys.iter().take(MAX_KEYS).filter_map(crate::jwk::Jwk::verify_key);
+        let keys: Vec<_> = keys
+            .filter(|key| self.config.algorithms.iter().any(|name| name == key.algorithm_name()))
+            .collect();
         if keys.is_empty() {
             Err("no usable signing key in the set".to_owned())
         } else {
             Ok(KeyRing::new(keys))
         }
     }
+
+    /// The document must be about this issuer, and its key address is held to the same rules as a configured one.
+    async fn discover(&self, uri: &Uri) -> Result<Uri, String> {
+        let found: Discovered = serde_json::from_slice(&self.get(uri).await?)
+            .map_err(|e| format!("not a discovery document: {e}"))?;
+        if found.issuer != self.config.issuer {
+            return Err(format!("the discovery document is about another issuer: {:?}", found.issuer));
+        }
+        address(&found.jwks_uri)
+    }
+
+    async fn get(&self, uri: &Uri) -> Result<Bytes, String> {
+        self.fetcher.get(uri).await.map_err(|e| format!("{uri}: {e}"))
+    }
+}
+
+fn address(url: &str) -> Result<Uri, String> {
+    let uri: Uri = url.parse().map_err(|_| format!("{url:?} is not a URL"))?;
+    fetch::check_address(&uri).map_err(|e| e.to_string())?;
+    Ok(uri)
 }

@@ -21,6 +21,10 @@ impl VerifyKey {
         Self { kid, algorithm, key }
     }
 
+    pub(crate) fn algorithm_name(&self) -> &'static str {
+        crate::jwk::name_of(self.algorithm)
+    }
+
     /// A shared secret for HS256. `Err` says what is wrong with it.
     pub fn hs256(kid: Option<String>, secret: &Secret) -> Result<Self, String> {
         if secret.expose().len() < MIN_SECRET_BYTES {

@@ -166,7 +166,7 @@ impl Verifier {
     fn remember(&self, token: &str, epoch: u64, principal: Principal) -> Arc<Principal> {
         let principal = Arc::new(principal);
         // Verified under an older key set than the present one: not kept, so the next use is checked again.
-        if epoch == self.epoch.load(Ordering::Acquire) {
+        if self.config.cache_entries > 0 && epoch == self.epoch.load(Ordering::Acquire) {
             self.cache.insert(token.into(), Verified { principal: Arc::clone(&principal), epoch });
         }
         principal

@@ -30,7 +30,9 @@ impl Jwks {
                 let _ = stream.read(&mut head).await;
                 counter.fetch_add(1, Ordering::SeqCst);
                 let (status, body) = shared.lock().unwrap().clone();
-                let body = json!({ "keys": body }).to_string();
+                // An array is a key set; an object is answered as it is.
+                let body =
+                    if body.is_array() { json!({ "keys": body }).to_string() } else { body.to_string() };
                 let length = body.len();
                 let answer = format!(
                     "HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
@@ -52,7 +54,8 @@ impl Jwks {
     fn issuer(&self, name: &str) -> IssuerConfig {
         IssuerConfig {
             issuer: name.to_owned(),
-            jwks_url: self.url.clone(),
+            jwks_url: Some(self.url.clone()),
+            algorithms: ["ES256", "RS256", "EdDSA"].map(str::to_owned).to_vec(),
             audiences: vec!["our-api".to_owned()],
             role_claim: "app_metadata.role".to_owned(),
             roles: vec!["authenticated".to_owned(), "editor".to_owned()],
@@ -163,8 +166,37 @@ async fn an_issuer_that_was_never_reached_is_503_and_bad_addresses_are_refused_a
     assert_eq!(problem.status(), 503);
     assert!(problem.retry_after_value().is_some());
     for url in ["http://keys.example/jwks", "file:///etc/passwd", "ftp://x", "", "https://"] {
-        let config = IssuerConfig { jwks_url: url.to_owned(), ..jwks.issuer("https://a.example/") };
+        let config = IssuerConfig { jwks_url: Some(url.to_owned()), ..jwks.issuer("https://a.example/") };
         let made = Verifier::new(LocalConfig::default(), KeyRing::default(), vec![config], TestClock::new());
         assert!(made.is_err(), "{url}");
     }
+}
+
+#[tokio::test]
+async fn keys_are_found_by_discovery_only_when_the_document_is_about_the_issuer() {
+    let signer = Signer::es();
+    let keys = Jwks::start(json!([signer.jwk("k1")])).await;
+    let document = Jwks::start(json!({})).await;
+    let issuer = document.url.trim_end_matches("/jwks.json").to_owned();
+    let config = IssuerConfig { jwks_url: None, ..document.issuer(&issuer) };
+    let token = signer.sign(Some("k1"), &external(json!({"iss": issuer})));
+
+    document.set(200, json!({"issuer": "https://other.example", "jwks_uri": keys.url}));
+    let verifier = verifier_for(TestClock::new(), vec![config.clone()]);
+    assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 503);
+    assert_eq!(keys.reads(), 0);
+
+    document.set(200, json!({"issuer": issuer, "jwks_uri": keys.url}));
+    let verifier = verifier_for(TestClock::new(), vec![config]);
+    assert!(verifier.verify(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_key_of_an_algorithm_that_is_not_listed_is_not_taken() {
+    let (es, ed) = (Signer::es(), Signer::ed());
+    let jwks = Jwks::start(json!([es.jwk("k1"), ed.jwk("k2")])).await;
+    let config = IssuerConfig { algorithms: vec!["ES256".to_owned()], ..jwks.issuer("https://a.example/") };
+    let verifier = verifier_for(TestClock::new(), vec![config]);
+    assert!(verifier.verify(&es.sign(Some("k1"), &external(json!({})))).await.is_ok());
+    assert!(verifier.verify(&ed.sign(Some("k2"), &external(json!({})))).await.is_err());
 }
