@@ -1,6 +1,8 @@
 //! Running a pipeline: send, hand out rows, and say how it ended.
 
 use bedplate_core::Problem;
+use postgres_protocol::escape::escape_literal;
+use postgres_protocol::message::frontend;
 
 use super::connection::{Connection, IDLE};
 use super::encode::{Layout, Shape};
@@ -137,6 +139,26 @@ impl Connection {
         Ok(outcome)
     }
 
+    /// What the bare session is like between requests: `current_user`, `role`, then the settings named. A clean one
+    /// answers the login role, `none`, and for settings that only requests make empty texts.
+    pub(crate) async fn inspect(&mut self, settings: &[&str]) -> Result<Vec<String>, Error> {
+        if !self.is_clean() {
+            return Err(Error::Misuse(BUSY));
+        }
+        let mut sql = String::from("select current_user, current_setting('role')");
+        for name in settings {
+            sql.push_str(", current_setting(");
+            sql.push_str(&escape_literal(name));
+            sql.push_str(", true)");
+        }
+        frontend::query(&sql, &mut self.out).map_err(|e| Error::protocol(e.to_string()))?;
+        self.outstanding += 1;
+        let mut texts = Texts::default();
+        let pass = Pass::new(Layout { first_call: 0, calls: 1 }, &mut texts);
+        self.answers(pass).await.map_err(|failure| failure.error)?;
+        Ok(texts.0)
+    }
+
     async fn commit(&mut self) -> Result<(), Error> {
         self.encode_end(true)?;
         let mut nobody = Nobody;
@@ -199,7 +221,8 @@ impl Connection {
                 b'C' => pass.complete(self.input.body(&frame)),
                 b'I' => pass.complete(b""),
                 // BindComplete, CloseComplete, NoData.
-                b'2' | b'3' | b'n' => {}
+                // RowDescription comes with simple queries only.
+                b'2' | b'3' | b'n' | b'T' => {}
                 b'1' => self.statements.parsed(),
                 b'Z' => self.ready(&frame),
                 b'E' => {
@@ -265,6 +288,17 @@ struct Nobody;
 
 impl RowSink for Nobody {
     fn row(&mut self, _call: usize, _row: Row<'_>) -> Result<(), Problem> {
+        Ok(())
+    }
+}
+
+/// Keeps the columns as text.
+#[derive(Default)]
+struct Texts(Vec<String>);
+
+impl RowSink for Texts {
+    fn row(&mut self, _call: usize, row: Row<'_>) -> Result<(), Problem> {
+        self.0.extend(row.columns().map(|c| String::from_utf8_lossy(c.unwrap_or_default()).into_owned()));
         Ok(())
     }
 }

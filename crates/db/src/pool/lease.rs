@@ -48,6 +48,15 @@ impl Lease {
         self.connection.as_ref().map_or(0, |c| c.process_id())
     }
 
+    /// What the session is like without any context: `current_user`, `role`, then the settings named. For proving
+    /// that nothing of a request has stayed.
+    pub async fn inspect(&mut self, settings: &[&str]) -> Result<Vec<String>, Error> {
+        match &mut self.connection {
+            Some(connection) => connection.inspect(settings).await,
+            None => Err(GONE),
+        }
+    }
+
     /// Runs the calls under the context in one pipeline. An `Ok` means that PostgreSQL has committed (or, for
     /// [`End::Rollback`], has rolled back after checking the constraints). Past the deadline the result is
     /// [`Error::Timeout`], and the run is cancelled when the lease is dropped. Dropping the future is safe.

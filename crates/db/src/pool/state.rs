@@ -150,9 +150,10 @@ impl Shared {
                 if state.gate.succeeded() {
                     tracing::info!(pool = self.name, "PostgreSQL can be reached again");
                 }
-                self.arrange(&mut state);
                 drop(state);
                 self.give_back(Box::new(connection));
+                // For those still waiting: while the server was down there was only this one attempt.
+                self.arrange(&mut self.lock());
             }
             Err(e) => {
                 state.connect_failures += 1;

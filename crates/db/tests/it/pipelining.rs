@@ -246,6 +246,7 @@ async fn a_statement_whose_result_changed_is_prepared_anew() {
     let mut lease = pool.acquire(None).await.unwrap();
     let first = statement("select 1");
     let all = statement("select * from parents");
+    let mut restarts = 0;
     for (ddl, columns) in
         [("", 1), ("alter table parents add a int default 7", 2), ("alter table parents drop a", 1)]
     {
@@ -257,8 +258,11 @@ async fn a_statement_whose_result_changed_is_prepared_anew() {
             run_all(&mut lease, ROLES[1], &[&first, &all], end, &mut kept).await.unwrap();
             assert_eq!(kept.text(0), [["1"]], "rows of the failed attempt are dropped");
             assert_eq!(kept.text(1)[0].len(), columns, "{ddl}");
+            restarts += kept.restarts;
         }
     }
+    assert_eq!(restarts, 2, "one for each change");
+    assert_eq!(pool.metrics().created, 1);
 }
 
 #[tokio::test]
