@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::account::RunAs;
 use crate::error::Error;
 use crate::event::{Event, Events};
-use crate::layout::{Layout, short_hash};
+use crate::layout::{Layout, make_open, short_hash};
 
 /// What was found under `pg`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,16 +82,12 @@ pub(crate) fn place_new(
     let Some(folder) = run_as.find_closed_folder(&layout.state) else { return Ok(layout.data()) };
     let user = run_as.other().map(|account| account.label()).unwrap_or_default();
     let Some(base) = fallback else { return Err(Error::Unreachable { folder, user }) };
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(base)
-        .map_err(Error::io("create the folder", base))?;
+    make_open(base)?;
     if let Some(folder) = run_as.find_closed_folder(base) {
         return Err(Error::Unreachable { folder, user });
     }
     let dir = base.join(new_name(layout));
-    fs::DirBuilder::new().mode(0o711).create(&dir).map_err(Error::io("create the folder", &dir))?;
+    make_open(&dir)?;
     let dir = dir.canonicalize().map_err(Error::io("open the folder", &dir))?.join("pg");
     let because = format!("user {user}, who runs the server, cannot enter {}", folder.display());
     events.send(Event::Placed { dir: dir.clone(), because });

@@ -16,7 +16,7 @@ use tokio::io::AsyncWriteExt;
 use crate::binaries::{Binaries, Version};
 use crate::error::Error;
 use crate::event::{Event, Events};
-use crate::layout::hex;
+use crate::layout::{hex, make_open};
 use crate::options::Options;
 
 /// Redirects that are followed; release pages need one or two.
@@ -128,7 +128,7 @@ pub(crate) async fn fetch(
     let work = base.join(format!(".new-{}-{}", source.version, std::process::id()));
     let job = Job { source, url, install, events };
     let _ = fs::remove_dir_all(&work);
-    create_dir(&work)?;
+    make_open(&work)?;
     let outcome = job.run(&work, &target).await;
     let _ = fs::remove_dir_all(&work);
     outcome
@@ -143,12 +143,6 @@ async fn is_agreed(consent: &Consent, offer: Offer) -> bool {
             tokio::task::spawn_blocking(move || ask(&offer)).await.unwrap_or(false)
         }
     }
-}
-
-fn create_dir(dir: &Path) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(dir);
-    made.map_err(Error::io("create the folder", dir))
 }
 
 struct Job<'a> {

@@ -76,6 +76,22 @@ fn allow_passing(dir: &Path) -> Result<(), Error> {
         .map_err(Error::io("change the mode of", dir))
 }
 
+/// Makes a folder, and those above it that are missing, so that everybody may enter: whatever the umask says, the
+/// server's user has to.
+pub(crate) fn make_open(dir: &Path) -> Result<(), Error> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = dir.parent() {
+        make_open(parent)?;
+    }
+    match fs::create_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(()),
+        outcome => outcome.map_err(Error::io("create the folder", dir))?,
+    }
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).map_err(Error::io("change the mode of", dir))
+}
+
 /// A folder for this user alone.
 pub(crate) fn make_private(dir: &Path) -> Result<(), Error> {
     match DirBuilder::new().mode(0o700).create(dir) {

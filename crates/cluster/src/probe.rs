@@ -30,8 +30,12 @@ pub(crate) fn ask(socket: &Path, user: &str, patience: Duration) -> Answer {
     let mut version = None;
     match converse(socket, user, patience, &mut version) {
         Ok(None) => version.map_or(Answer::Silent, Answer::Ready),
-        Ok(Some(fault)) if fault.code.starts_with("57P") => Answer::Starting,
-        Ok(Some(fault)) => Answer::Refused { code: fault.code, message: fault.message },
+        // Classes 28 (authorization) and 3D (no such database) stay as they are; all others pass: starting up or
+        // shutting down (57P03), too many connections (53300) of clients that came back first.
+        Ok(Some(fault)) if fault.code.starts_with("28") || fault.code.starts_with("3D") => {
+            Answer::Refused { code: fault.code, message: fault.message }
+        }
+        Ok(Some(_)) => Answer::Starting,
         Err(_) => Answer::Silent,
     }
 }
@@ -120,4 +124,45 @@ fn fault(body: &[u8]) -> Fault {
         }
     }
     fault
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    /// What a server that says `bytes` to everybody looks like.
+    fn ask_server_saying(bytes: &'static [u8]) -> Answer {
+        let dir = tempfile::tempdir().unwrap();
+        let socket = dir.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(bytes).unwrap();
+            // Until the client goes away, which is a reset when it has not read everything.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let answer = ask(&socket, "me", Duration::from_millis(200));
+        server.join().unwrap();
+        answer
+    }
+
+    #[test]
+    fn passing_troubles_are_waited_for_and_lasting_ones_are_not() {
+        assert_eq!(ask_server_saying(b"E\0\0\0\x13C57P03\0Mstart\0\0"), Answer::Starting);
+        assert_eq!(ask_server_saying(b"E\0\0\0\x12C53300\0Mfull\0\0"), Answer::Starting);
+        let refused = Answer::Refused { code: "28000".to_owned(), message: "role".to_owned() };
+        assert_eq!(ask_server_saying(b"E\0\0\0\x12C28000\0Mrole\0\0"), refused);
+        assert_eq!(ask_server_saying(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Answer::Silent);
+        assert_eq!(ask(Path::new("/no/such/socket"), "me", Duration::from_millis(200)), Answer::Silent);
+    }
+
+    #[test]
+    fn ready_means_that_a_query_was_answered() {
+        // Signed in and ready, but the query is never answered.
+        let greeting = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x19server_version\x0015.18\0Z\0\0\0\x05I";
+        assert_eq!(ask_server_saying(greeting), Answer::Silent);
+        let answered = b"R\0\0\0\x08\0\0\0\0S\0\0\0\x19server_version\x0015.18\0Z\0\0\0\x05IZ\0\0\0\x05I";
+        assert_eq!(ask_server_saying(answered), Answer::Ready(Version { major: 15, minor: Some(18) }));
+    }
 }

@@ -172,8 +172,13 @@ async fn a_pid_file_whose_pid_is_somebody_else_does_not_block_the_start() {
     let rest = content.split_once('\n').unwrap().1;
     std::fs::write(&pid_file, format!("{}\n{rest}", other.id())).unwrap();
 
-    let outcome = bench.start().await;
+    bench.start().await.unwrap().stop().await;
+
+    // The same for a dead process that its parent has not collected.
     other.kill().unwrap();
+    eventually("it is a zombie", async || (!is_alive(other.id() as i32)).then_some(())).await;
+    std::fs::write(&pid_file, format!("{}\n{rest}", other.id())).unwrap();
+    let outcome = bench.start().await;
     other.wait().unwrap();
     outcome.unwrap().stop().await;
 }
