@@ -228,3 +228,30 @@ pub(crate) fn check_session_attrs<'a>(
     };
     if suits { Ok(()) } else { Err(Error::Unavailable(format!("{host} {is}"))) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn session_attributes_mean_what_libpq_means() {
+        let host = Host::Tcp { name: "db".into(), port: 5432 };
+        let suits = |wanted, standby, read_only| {
+            let parameter = |name: &str| Some(if name == "in_hot_standby" { standby } else { read_only });
+            check_session_attrs(wanted, &host, parameter).is_ok()
+        };
+        use SessionAttrs::*;
+        for (wanted, primary, read_only_primary, standby) in [
+            (Any, true, true, true),
+            (ReadWrite, true, false, false),
+            (ReadOnly, false, true, true),
+            (Primary, true, true, false),
+            (Standby, false, false, true),
+        ] {
+            assert_eq!(suits(wanted, "off", "off"), primary, "{wanted:?}");
+            assert_eq!(suits(wanted, "off", "on"), read_only_primary, "{wanted:?}");
+            assert_eq!(suits(wanted, "on", "off"), standby, "{wanted:?}");
+            assert_eq!(check_session_attrs(wanted, &host, |_| None).is_ok(), wanted == Any);
+        }
+    }
+}

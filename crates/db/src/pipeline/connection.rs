@@ -234,7 +234,9 @@ impl Connection {
             b'S' => {
                 let Some((name, value)) = parameter_status(body) else { return };
                 if let Some(i) = GUARDED.iter().position(|guarded| *guarded == name) {
-                    let differs = self.baseline[i].as_deref() != Some(value);
+                    // Not reported at login (by a pooler): the first report is what to compare with.
+                    let baseline = self.baseline[i].get_or_insert_with(|| value.to_owned());
+                    let differs = baseline != value;
                     self.drifted = self.drifted & !(1 << i) | u16::from(differs) << i;
                 }
             }
@@ -311,14 +313,19 @@ impl Connection {
     /// A cancel request ends what runs when it arrives and does nothing to what comes after; a pipeline may have
     /// more to come, or not even have left us whole. So it is repeated until the last answer is there.
     async fn cancel_and_drain(&mut self) -> Result<(), Error> {
+        let mut late = false;
         while self.discard.is_none() && self.outstanding > 0 {
             let cancel = self.connector.cancel(&self.peer, self.process_id, self.secret_key);
             match tokio::time::timeout(CANCEL_INTERVAL, cancel).await {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => tracing::debug!(error = %e, "a cancel request could not be sent"),
-                Err(_) => tracing::debug!("a cancel request was not taken in time"),
+                // Whenever it is taken, it must not hit a later request.
+                Err(_) => late = true,
             }
             if let Ok(drained) = tokio::time::timeout(CANCEL_INTERVAL, self.drain()).await {
+                if late {
+                    self.discard("a cancel request was not taken in time");
+                }
                 return drained;
             }
         }

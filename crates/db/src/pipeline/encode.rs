@@ -149,7 +149,8 @@ impl Writer<'_> {
         if !self.named {
             return Ok(());
         }
-        let coming = calls.iter().filter(|c| !self.statements.has(Name::Call(c.statement.id))).count();
+        let names = calls.iter().map(|c| Name::Call(c.statement.id));
+        let coming = names.filter(|name| !self.statements.has(*name)).count();
         for name in self.statements.take_closing(coming) {
             name.write(self.name);
             frontend::close(b'S', self.name, self.out).map_err(|e| e.to_string())?;

@@ -142,9 +142,7 @@ impl Connection {
     /// What the bare session is like between requests: `current_user`, `role`, then the settings named. A clean one
     /// answers the login role, `none`, and for settings that only requests make empty texts.
     pub(crate) async fn inspect(&mut self, settings: &[&str]) -> Result<Vec<String>, Error> {
-        if !self.is_clean() {
-            return Err(Error::Misuse(BUSY));
-        }
+        self.check_usable()?;
         let mut sql = String::from("select current_user, current_setting('role')");
         for name in settings {
             sql.push_str(", current_setting(");
@@ -173,6 +171,14 @@ impl Connection {
         }
     }
 
+    fn check_usable(&self) -> Result<(), Error> {
+        match self.discard_reason() {
+            Some(why) => Err(Error::Unavailable(format!("the connection was given up: {why}"))),
+            None if self.is_clean() => Ok(()),
+            None => Err(Error::Misuse("the lease was used again after a run that did not end")),
+        }
+    }
+
     async fn attempt(
         &mut self,
         context: &Context<'_>,
@@ -180,8 +186,7 @@ impl Connection {
         shape: Shape,
         sink: &mut dyn RowSink,
     ) -> Result<Outcome, Failure> {
-        let encoded =
-            if self.is_clean() { self.encode(context, calls, shape) } else { Err(Error::Misuse(BUSY)) };
+        let encoded = self.check_usable().and_then(|()| self.encode(context, calls, shape));
         match encoded {
             Ok(layout) => self.answers(Pass::new(layout, sink)).await,
             Err(error) => Err(Failure { error, delivered: false }),
@@ -272,8 +277,6 @@ impl Connection {
         }
     }
 }
-
-const BUSY: &str = "the lease was used again after a run that did not end";
 
 fn is_read_only(context: &Context<'_>, end: End) -> bool {
     context.is_read_only()

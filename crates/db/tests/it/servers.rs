@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use bedplate_core::Problem;
-use bedplate_db::{Connector, Error, Pool, Target, system};
+use bedplate_db::{Call, Connector, Context, End, Error, Pool, Target, system};
 
-use crate::fixture::{ask, eventually, settings};
+use crate::fixture::{Kept, ask, eventually, settings, settings_of, statement};
 use crate::server::{Certificates, PASSWORD, Server};
 
 const PASSWORD_IN_URL: &str = "s3cret%20pass%3Aword";
@@ -185,4 +185,49 @@ async fn restarts_of_the_server_heal_without_a_stale_connection_reaching_anybody
             assert_eq!(ask(&mut lease, "postgres", "select 1").await.unwrap(), "1");
         }
     }
+}
+
+#[tokio::test]
+async fn a_host_that_never_answers_holds_nobody_longer_than_the_wait_limit() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u@{}/d?connect_timeout=1", listener.local_addr().unwrap());
+    let connector = Connector::new(Target::parse(&url).unwrap()).unwrap();
+    let wait = Duration::from_millis(100);
+    let pool = Pool::new("test", connector.clone(), bedplate_db::pool::Settings { wait, ..settings(5) });
+    assert!(matches!(pool.acquire(None).await.err(), Some(Error::PoolTimeout(_))));
+    eventually("the attempt ends", || async { pool.metrics().down.is_some() }).await;
+    let started = Instant::now();
+    for _ in 0..50 {
+        assert!(pool.acquire(None).await.is_err());
+    }
+    assert!(started.elapsed() < Duration::from_secs(3), "one attempt at a time, the others hear at once");
+    assert!(pool.metrics().connecting <= 1, "{:?}", pool.metrics());
+    let error = system::connect(&connector).await.err().unwrap().to_string();
+    assert!(error.contains("did not answer within 1s"), "{error}");
+    drop(listener);
+}
+
+/// A backend that hangs for good, as behind a network that swallows everything.
+#[tokio::test]
+async fn a_backend_that_never_answers_costs_its_connection_only() {
+    let server = Server::start("", "", None);
+    let target = Target::socket(server.socket_dir(), server.port, "postgres", "postgres");
+    let pool = Pool::new("test", Connector::new(target).unwrap(), settings(2));
+    let mut lease = pool.acquire(None).await.unwrap();
+    let frozen = rustix::process::Pid::from_raw(lease.process_id()).unwrap();
+    rustix::process::kill_process(frozen, rustix::process::Signal::STOP).unwrap();
+    let one = statement("select 1");
+    let calls = [Call { statement: &one, params: &[] }];
+    let context = Context { settings: &settings_of("postgres") };
+    let deadline = Some(Instant::now() + Duration::from_millis(100));
+    let late = lease.run(&context, &calls, End::Implicit, &mut Kept::default(), deadline).await;
+    assert!(matches!(late, Err(Error::Timeout)));
+    let again = lease.run(&context, &calls, End::Implicit, &mut Kept::default(), None).await;
+    assert!(matches!(again, Err(Error::Misuse(_))), "the lease cannot be used again");
+    drop(lease);
+    let mut other = pool.acquire(None).await.unwrap();
+    assert_eq!(ask(&mut other, "postgres", "select 1").await.unwrap(), "1");
+    eventually("it is given up", || async { pool.metrics().size == 1 }).await;
+    assert_eq!(pool.metrics().closed.get("not recovered in time"), Some(&1));
+    rustix::process::kill_process(frozen, rustix::process::Signal::CONT).unwrap();
 }
