@@ -1,5 +1,6 @@
 //! Rules between settings, checked after each is read.
 
+use crate::sections::Pooler;
 use crate::{Fault, Origin, Settings};
 
 /// Faults between settings. `origin` tells where a setting came from.
@@ -29,13 +30,7 @@ pub(crate) fn check(settings: &Settings, origin: &dyn Fn(&str) -> Origin) -> Vec
     }
     roles(settings, &mut fault);
     issuers(settings, &mut fault);
-    if settings.database.api_url.is_some() && settings.database.url.is_none() {
-        fault(
-            "database.api_url",
-            "is set, but database.url is not".into(),
-            "set database.url (or DATABASE_URL) to the owner's connection, or remove api_url".into(),
-        );
-    }
+    database(settings, &mut fault);
     faults
 }
 
@@ -97,5 +92,32 @@ fn issuers(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
         if twin && !issuer.issuer.is_empty() {
             fault(&table, format!("issuer `{}` is listed twice", issuer.issuer), "merge the two".into());
         }
+    }
+}
+
+fn database(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
+    let database = &settings.database;
+    if database.api_url.is_some() && database.url.is_none() {
+        fault(
+            "database.api_url",
+            "is set, but database.url is not".into(),
+            "set database.url (or DATABASE_URL) to the owner's connection, or remove api_url".into(),
+        );
+    }
+    if database.pooler == Pooler::Transaction && database.api_url.is_none() {
+        fault(
+            "database.pooler",
+            "is set, but there is no api_url that leads through it".into(),
+            "set database.api_url to the pooler; database.url stays the server itself, for migrations".into(),
+        );
+    }
+    let download = [&database.download_url, &database.download_version, &database.download_sha256];
+    let set = download.iter().filter(|part| part.is_some()).count();
+    if set != 0 && set != download.len() {
+        fault(
+            "database.download_url",
+            "needs download_version and download_sha256, and they need it".into(),
+            "set all three: what is downloaded is pinned".into(),
+        );
     }
 }

@@ -1,3 +1,28 @@
-//! The app: its parts, made from the settings.
+//! The app: its parts, made from the settings, and its life from start to shutdown.
 
+pub mod database;
+pub mod dev;
+mod dev_routes;
+mod first_answer;
+mod gauges;
+mod identify;
 pub mod keys;
+mod kit;
+mod lines;
+pub mod report;
+pub mod schema;
+pub mod serve;
+pub mod service;
+pub mod telemetry;
+pub mod token;
+pub mod users;
+mod watch;
+
+/// How the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// On this machine, for its developer: applies changes, shows details, mints tokens.
+    Dev,
+    /// For users.
+    Serve,
+}

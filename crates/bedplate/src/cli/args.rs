@@ -50,8 +50,23 @@ pub struct Arguments {
 pub enum Command {
     /// Make a new project: a small working app to change into yours
     New(NewArgs),
+    /// Make, apply, undo and list migrations
+    Migrate {
+        #[command(subcommand)]
+        command: MigrateCommand,
+    },
+    /// Fill the database with the seed files that it does not have yet
+    Seed {
+        /// Run all of them again, also those that the database has
+        #[arg(long)]
+        force: bool,
+    },
     /// Show the project's API keys, or make new ones
     Keys(KeysArgs),
+    /// Print a short-lived token of a seeded user, to try the API as that user; development only
+    Token(TokenArgs),
+    /// Check machine, settings, keys and database; every failure comes with the command that fixes it
+    Doctor,
     /// Look at the configuration: values, where they come from, what they mean
     Config {
         #[command(subcommand)]
@@ -125,4 +140,38 @@ pub enum ConfigCommand {
     Explain { key: Option<String> },
     /// Print the JSON Schema of bedplate.toml for editors
     Schema,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MigrateCommand {
+    /// Make an empty migration and its way back, for example: bedplate migrate new add_due_date
+    New {
+        /// What it does, in a few words
+        name: String,
+    },
+    /// Apply pending migrations, then the policies if something changed
+    Up {
+        /// Apply files that are older than the newest applied one, as happens when branches are merged
+        #[arg(long)]
+        allow_out_of_order: bool,
+    },
+    /// Undo the newest migrations by their .down.sql files
+    Down {
+        /// How many
+        #[arg(default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+        count: u32,
+    },
+    /// List migrations: applied, pending, edited
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenArgs {
+    /// E-mail address or id of the user
+    #[arg(long = "as", value_name = "USER")]
+    pub user: String,
+
+    /// How long it is valid, at most 24h
+    #[arg(long, default_value = "1h", value_name = "DURATION")]
+    pub expires: String,
 }

@@ -79,7 +79,7 @@ impl Context {
         ))
     }
 
-    fn set_overrides(&self) -> Result<Vec<Override>, Failure> {
+    pub fn set_overrides(&self) -> Result<Vec<Override>, Failure> {
         self.set
             .iter()
             .map(|pair| match pair.split_once('=') {

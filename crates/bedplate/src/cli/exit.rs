@@ -55,8 +55,8 @@ impl Exit {
         let code = problem.code();
         match code.name {
             "cluster_locked" | "server_address_in_use" => Self::Busy,
-            name if name.starts_with("migration") => Self::Migration,
             _ if code.area == Area::Database => Self::Database,
+            name if name.starts_with("migration") => Self::Migration,
             _ => Self::Failed,
         }
     }

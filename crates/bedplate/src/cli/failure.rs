@@ -61,7 +61,11 @@ impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
         let code = problem.code().name;
         let text = problem.to_string();
-        let message = text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text);
+        let message = match (problem.detail_text(), problem.internal_text()) {
+            // Written for this reader; the title around it would say less.
+            (None, Some(internal)) => internal,
+            _ => text.strip_prefix(code).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(&text),
+        };
         let fix = problem.hint_text().map_or_else(|| default_fix(&problem).to_owned(), str::to_owned);
         Self::new(Exit::of(&problem), code, message, fix)
     }

@@ -162,12 +162,11 @@ fn fresh(context: &Context) -> Result<Exit, Failure> {
         made.push((key, key.generate()?));
     }
     let variable = |key: Key| format!("BEDPLATE_{}", key.setting().replace('.', "__").to_ascii_uppercase());
-    context.ui.show(
+    let lines: Vec<_> =
+        made.iter().map(|(key, secret)| format!("{}={}", variable(*key), secret.expose())).collect();
+    context.ui.show_raw(
         || made.iter().map(|(key, secret)| (variable(*key), Value::from(secret.expose()))).collect(),
-        |_| {
-            let lines = made.iter().map(|(key, secret)| format!("{}={}", variable(*key), secret.expose()));
-            lines.collect::<Vec<_>>().join("\n")
-        },
+        &lines.join("\n"),
     );
     Ok(Exit::Done)
 }

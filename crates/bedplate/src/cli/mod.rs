@@ -6,10 +6,15 @@ mod args;
 mod completions;
 mod config;
 mod context;
+mod doctor;
 mod exit;
 mod failure;
 mod keys;
+mod migrate;
 mod new;
+mod progress;
+mod seed;
+mod token;
 mod ui;
 
 use std::process::ExitCode;
@@ -44,7 +49,11 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::New(args) => new::run(&args, context),
+        Command::Migrate { command } => migrate::run(command, context),
+        Command::Seed { force } => seed::run(force, context),
         Command::Keys(args) => keys::run(args, context),
+        Command::Token(args) => token::run(&args, context),
+        Command::Doctor => doctor::run(context),
         Command::Config { command } => config::run(command, context),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -14,6 +14,7 @@ use super::{Arguments, Failure};
 #[derive(Debug, Clone)]
 pub struct Ui {
     json: bool,
+    json_asked: bool,
     error_json: bool,
     colour: bool,
     error_colour: bool,
@@ -32,7 +33,13 @@ impl Ui {
         // https://no-color.org: present and not empty, whatever the value.
         let plain = environment.find("NO_COLOR").is_some() || environment.find("TERM") == Some("dumb");
         let json = |terminal: bool| arguments.json || (!terminal && !arguments.text);
-        Self { json: json(out), error_json: json(err), colour: out && !plain, error_colour: err && !plain }
+        Self {
+            json: json(out),
+            json_asked: arguments.json,
+            error_json: json(err),
+            colour: out && !plain,
+            error_colour: err && !plain,
+        }
     }
 
     /// Whether answers are JSON.
@@ -43,6 +50,11 @@ impl Ui {
     /// One answer: the value as JSON, or the text.
     pub fn show(&self, value: impl FnOnce() -> Value, text: impl FnOnce(&Self) -> String) {
         if self.json { self.json_line(&value()) } else { self.out(text(self).trim_end()) }
+    }
+
+    /// An answer that is meant for other programs as it is, such as a token: JSON only when asked for.
+    pub fn show_raw(&self, value: impl FnOnce() -> Value, text: &str) {
+        if self.json_asked { self.json_line(&value()) } else { self.out(text) }
     }
 
     /// A line of text; nothing in JSON mode.
@@ -68,6 +80,11 @@ impl Ui {
     /// To standard output as it is. A closed pipe ends the output, not the program.
     pub fn out(&self, text: impl Display) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// Whether a person can be asked: answers are text, and both ends are a terminal.
+    pub fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
     /// To standard error, for progress and warnings on a terminal; nothing in JSON mode.

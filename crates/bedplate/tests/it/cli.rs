@@ -1,5 +1,6 @@
 //! Running the real binary.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -68,6 +69,8 @@ pub fn failure(dir: &Path, args: &[&str], code: i32) -> String {
 /// A fresh project, made as a user makes it.
 pub fn project() -> (tempfile::TempDir, std::path::PathBuf) {
     let dir = tempfile::tempdir().unwrap();
+    // The private server may run as another user, who has to pass through.
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     text(dir.path(), &["new", "todos"]);
     let path = dir.path().join("todos");
     (dir, path)

@@ -3,5 +3,6 @@
 
 mod cli;
 mod cli_config;
+mod cli_database;
 mod cli_keys;
 mod cli_new;

@@ -7,14 +7,14 @@ section! {
         /// Whether tables need row-level security and a policy to be served. `false` is for legacy databases; production
         /// starts only when `[env.production.access]` says it again.
         require_rls: bool = true;
-        /// Objects, as `schema.name`, that must be served: `bedplate serve` refuses to start when one of them is missing
+        /// Objects, as `name` in the first API schema or `schema.name`, that must be served: `bedplate serve` refuses to start when one of them is missing
         /// or not protected. Empty: whatever is protected and granted is served.
         exposed: Vec<String> = Vec::new(), check(checks::qualified);
-        /// Views, as `schema.name`, that are meant to run with their owner's rights. Others need `security_invoker`.
+        /// Views, by such names, that are meant to run with their owner's rights. Others need `security_invoker`.
         views: Vec<String> = Vec::new(), check(checks::qualified);
-        /// Functions, as `schema.name`, that are meant to run with their owner's rights (SECURITY DEFINER).
+        /// Functions, by such names, that are meant to run with their owner's rights (SECURITY DEFINER).
         functions: Vec<String> = Vec::new(), check(checks::qualified);
-        /// Foreign tables, as `schema.name`, that are meant to be served, though they cannot have row-level security.
+        /// Foreign tables, by such names, that are meant to be served, though they cannot have row-level security.
         foreign_tables: Vec<String> = Vec::new(), check(checks::qualified);
         maps {
             /// Differences for single schemas: `[access.schemas.legacy]`.

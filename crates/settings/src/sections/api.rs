@@ -33,7 +33,7 @@ section! {
         enabled: bool = true;
         /// Shape of error answers.
         error_format: ErrorFormat = ErrorFormat::Problem;
-        /// Tables and views, as `schema.name`, on which aggregates (`count()`, `sum()` …) may be selected; `*` for all.
+        /// Tables and views, as `name` in the first API schema or `schema.name`, on which aggregates (`count()`, `sum()` …) may be selected; `*` for all.
         aggregates: Vec<String> = Vec::new(), check(checks::qualified_or_all);
         /// Counts that callers who are not signed in may ask for.
         counts_anon: Vec<Count> = vec![Count::Exact, Count::Planned, Count::Estimated];

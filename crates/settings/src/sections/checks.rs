@@ -100,12 +100,12 @@ pub(super) fn identifiers(names: &Vec<String>) -> Result<(), String> {
     names.iter().try_for_each(identifier)
 }
 
-/// `schema.name`, one dot.
+/// `name` or `schema.name`.
 pub(super) fn qualified(names: &Vec<String>) -> Result<(), String> {
     for name in names {
-        match name.split_once('.') {
-            Some((schema, object)) if !schema.is_empty() && !object.is_empty() => {}
-            _ => return Err(format!("`{name}` must be written as \"schema.name\"")),
+        let mut parts = name.split('.');
+        if !(1..=2).contains(&parts.clone().count()) || parts.any(str::is_empty) {
+            return Err(format!("`{name}` must be written as \"name\" or \"schema.name\""));
         }
     }
     Ok(())
@@ -114,6 +114,15 @@ pub(super) fn qualified(names: &Vec<String>) -> Result<(), String> {
 /// As [`qualified`], and `*` alone for all.
 pub(super) fn qualified_or_all(names: &Vec<String>) -> Result<(), String> {
     if names.iter().any(|name| name == "*") && names.len() == 1 { Ok(()) } else { qualified(names) }
+}
+
+pub(super) fn sha256(text: &Option<String>) -> Result<(), String> {
+    match text {
+        Some(text) if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            Err("is not a SHA-256: 64 hexadecimal digits (`sha256sum FILE` prints it)".into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// RFC 7518 §3.2: a key for HS256 has at least 256 bits.

@@ -29,13 +29,13 @@ section! {
     /// The database: an external one when `url` (or the variable `DATABASE_URL`) is set, else a private PostgreSQL
     /// that Bedplate manages in the state folder.
     pub struct Database {
-        /// The owner's connection, for migrations and administration: `postgres://user:password@host/db`. Several
-        /// hosts are allowed. Also set by the variable `DATABASE_URL`.
+        /// The owner's connection, for migrations and administration: `postgres://user:password@host/db`. It leads to
+        /// the server itself, not to a transaction pooler. Several hosts are allowed. Also set by `DATABASE_URL`.
         url: Option<ConnectionUrl> = None;
         /// The connection that serves requests: a login that owns nothing and may switch to the API roles. Not set:
         /// `url` for an external database, the role `authenticator` for the managed one.
         api_url: Option<ConnectionUrl> = None;
-        /// A transaction pooler in front of the external database, if there is one.
+        /// A transaction pooler that `api_url` leads through, if there is one.
         pooler: Pooler = Pooler::None;
         /// Connections for reads; not set: 4 per core, from 10 to 20.
         pool_read: Option<usize> = None, range(Some(1), Some(1_000));
@@ -66,8 +66,12 @@ section! {
         pg_bin: Option<String> = None;
         /// Managed PostgreSQL: whether it may be downloaded when this machine has none.
         download: Download = Download::Ask;
-        /// Managed PostgreSQL: mirror to download from instead of the built-in address.
+        /// Managed PostgreSQL: address of the archive to download; `{version}`, `{os}` and `{arch}` are filled in.
         download_url: Option<String> = None, check(checks::secure_url);
+        /// Managed PostgreSQL: exact version of that archive, such as `18.4`.
+        download_version: Option<String> = None;
+        /// Managed PostgreSQL: SHA-256 of that archive, in hexadecimal.
+        download_sha256: Option<String> = None, check(checks::sha256);
     }
 }
 

@@ -81,3 +81,12 @@ fn an_override_must_name_a_setting() {
 fn an_empty_table_with_a_wrong_name_is_noticed() {
     assert!(Project::new("[sevrer]\n").faults().contains("did you mean `server`"));
 }
+
+#[test]
+fn settings_that_need_one_another_are_asked_for_together() {
+    let faults = Project::new("[database]\npooler = \"transaction\"\ndownload_version = \"18.4\"\n").faults();
+    assert!(faults.contains("database.pooler: is set, but there is no api_url"), "{faults}");
+    assert!(faults.contains("set all three"), "{faults}");
+    Project::new("[access]\nexposed = [\"todos\", \"app.todos\"]\n").loaded();
+    assert!(Project::new("[access]\nexposed = [\"a.b.c\"]\n").faults().contains("schema.name"));
+}

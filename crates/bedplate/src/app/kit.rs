@@ -1,0 +1,131 @@
+//! The settings as the HTTP kit, the query engine and the pools take them.
+
+use std::time::Duration;
+
+use bedplate_api::CountPolicy;
+use bedplate_core::Problem;
+use bedplate_data::Timeouts;
+use bedplate_db::pool;
+use bedplate_http::config::{Compression, Config, Cors, ErrorFormat, Limits, Timeouts as HttpTimeouts};
+use bedplate_query::limits::Limits as QueryLimits;
+use bedplate_settings::sections::{Count, ErrorFormat as Format, Settings};
+
+use super::Mode;
+
+pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
+    let server = &settings.server;
+    let dev = mode == Mode::Dev;
+    let proxies = server.trusted_proxies.iter().map(|network| network.to_string().parse());
+    Ok(Config {
+        limits: limits(settings),
+        timeouts: HttpTimeouts {
+            head: server.head_timeout,
+            keep_alive: server.keep_alive,
+            body_gap: server.body_gap,
+            body_total: server.body_timeout,
+            request: server.request_deadline,
+            write_idle: server.write_timeout,
+            pre_drain: if dev { Duration::ZERO } else { server.pre_drain },
+            idle_drain: if dev { Duration::ZERO } else { HttpTimeouts::default().idle_drain },
+            grace: server.shutdown_grace,
+        },
+        cors: Cors {
+            origins: server.cors_origins.clone(),
+            localhost: dev,
+            credentials: server.cors_credentials,
+            ..Cors::default()
+        },
+        error_format: match settings.api.error_format {
+            Format::Problem => ErrorFormat::Problem,
+            Format::Envelope => ErrorFormat::Envelope,
+        },
+        compression: Compression {
+            enabled: server.compression,
+            min_bytes: server.compression_min.as_usize(),
+            ..Compression::default()
+        },
+        // In dev only local names are answered (DNS rebinding); in production what is listed, or any.
+        allowed_hosts: (dev || !server.allowed_hosts.is_empty()).then(|| server.allowed_hosts.clone()),
+        trusted_proxies: proxies.collect::<Result<_, _>>()?,
+        server_timing: dev,
+        access_log: true,
+    })
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let (server, limits) = (&settings.server, &settings.limits);
+    Limits {
+        head_bytes: limits.head_bytes.as_usize(),
+        headers: limits.header_count,
+        url_bytes: limits.url_bytes.as_usize(),
+        body_bytes: limits.body_bytes.as_usize(),
+        in_flight: server.max_in_flight,
+        connections: server.max_connections,
+        connections_per_address: server.connections_per_address,
+        ..Limits::default()
+    }
+}
+
+/// The admin listener: for scrapers and probes of this machine or network. It answers to any local name.
+pub fn admin(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
+    Ok(Config { cors: Cors::default(), access_log: false, ..http(settings, mode)? })
+}
+
+pub fn query_limits(settings: &Settings) -> QueryLimits {
+    let limits = &settings.limits;
+    QueryLimits {
+        filter_terms: limits.filter_terms,
+        in_items: limits.in_items,
+        embed_depth: limits.embed_depth,
+        select_items: limits.select_items,
+        order_keys: limits.order_keys,
+        page_default: limits.page_size_default as u64,
+        page_max: limits.page_size_max as u64,
+        write_rows: limits.write_rows,
+        ..QueryLimits::default()
+    }
+}
+
+pub fn body_limits(settings: &Settings) -> bedplate_query::validate::body::Limits {
+    let limits = &settings.limits;
+    bedplate_query::validate::body::Limits {
+        depth: limits.json_depth,
+        keys: limits.json_keys,
+        items: limits.array_items,
+    }
+}
+
+pub fn timeouts(settings: &Settings) -> Timeouts {
+    let database = &settings.database;
+    Timeouts {
+        anonymous: database.statement_timeout_anon,
+        user: database.statement_timeout_authenticated,
+        service: database.statement_timeout_service,
+        lock: database.lock_timeout,
+    }
+}
+
+/// The limits of the read and the write pool.
+pub fn pools(settings: &Settings) -> (pool::Settings, pool::Settings) {
+    let database = &settings.database;
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let sized = |max: usize| pool::Settings {
+        max,
+        min: 2.min(max),
+        wait: database.pool_wait,
+        idle: database.idle_timeout,
+        lifetime: database.lifetime,
+    };
+    (sized(database.read_connections(cores)), sized(database.write_connections()))
+}
+
+/// Which counts anonymous callers, users and the service may ask for.
+pub fn counts(settings: &Settings) -> [CountPolicy; 3] {
+    let policy = |counts: &[Count]| CountPolicy {
+        exact: counts.contains(&Count::Exact),
+        planned: counts.contains(&Count::Planned),
+        estimated: counts.contains(&Count::Estimated),
+    };
+    let all = CountPolicy { exact: true, planned: true, estimated: true };
+    [policy(&settings.api.counts_anon), policy(&settings.api.counts), all]
+}

@@ -1,0 +1,216 @@
+//! The running service: catalog, engine, listeners. Made once the database is up to date.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bedplate_access::Rules;
+use bedplate_api::Api;
+use bedplate_core::Problem;
+use bedplate_data::catalog::{self, Loader};
+use bedplate_data::{Config as DataConfig, Data};
+use bedplate_db::listen::Hub;
+use bedplate_db::{Pools, system};
+use bedplate_http::{
+    Access, App, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
+};
+use bedplate_query::cursor::Cursors;
+use bedplate_settings::Loaded;
+use tokio::task::JoinSet;
+
+use super::database::Database;
+use super::identify::{FromHeaders, authenticator};
+use super::keys::{Key, Keys};
+use super::{Mode, dev_routes, gauges, kit};
+
+bedplate_core::codes! {
+    /// The address is taken, or may not be used.
+    LISTEN_FAILED = "listen_failed", 500, Server, "The server cannot listen", final;
+}
+
+const PLANS: usize = 4_096;
+
+/// Everything that lives while requests are served.
+pub struct Service {
+    pub data: Arc<Data>,
+    pub loader: Arc<Loader>,
+    pub shutdown: Shutdown,
+    pub address: SocketAddr,
+    pub admin_address: Option<SocketAddr>,
+    listeners: Vec<Listener>,
+    pools: Pools,
+    /// Kept for its subscriptions.
+    _hub: Option<Hub>,
+}
+
+impl Service {
+    pub async fn start(loaded: &Loaded, keys: &Keys, database: &Database, mode: Mode) -> Result<Self, Problem> {
+        let settings = &loaded.settings;
+        let (read, write) = kit::pools(settings);
+        let pools = Pools::new(database.api.clone(), read, write);
+        // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
+        let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
+        let options = catalog::Options { schemas: settings.database.schemas.clone(), ..catalog::Options::default() };
+        let loader = Arc::new(Loader::start(database.owner.clone(), hub.as_ref(), options).await?);
+        let rules = Arc::new(Rules::new(access_config(loaded)));
+        let config = DataConfig {
+            login: database.api.target().user.clone(),
+            limits: kit::query_limits(settings),
+            timeouts: kit::timeouts(settings),
+            plan_cache_entries: PLANS,
+        };
+        let data = Arc::new(Data::new(pools.clone(), rules, loader.current(), config));
+        follow_catalog(&loader, &data);
+
+        let shutdown = Shutdown::default();
+        let metrics: Arc<Metrics> = Arc::default();
+        metrics.register(gauges::collector(&data, &loader));
+        let health = Arc::new(health(&data, shutdown.clone()));
+        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &shutdown)?;
+        let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
+        let address = local(&listener)?;
+        let mut service = Self {
+            data,
+            loader,
+            shutdown: shutdown.clone(),
+            address,
+            admin_address: None,
+            listeners: vec![listener],
+            pools,
+            _hub: hub,
+        };
+        if settings.metrics.enabled {
+            let admin = admin_app(loaded, mode, &health, &metrics, &shutdown)?;
+            let at = SocketAddr::new(settings.server.admin_host, settings.server.admin_port);
+            let listener = bind(at, admin, "server.admin_port")?;
+            service.admin_address = Some(local(&listener)?);
+            service.listeners.push(listener);
+        }
+        Ok(service)
+    }
+
+    /// Accepts connections from now on; ends when the shutdown has run its course.
+    pub fn serve(&mut self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for listener in self.listeners.drain(..) {
+            tasks.spawn(listener.run());
+        }
+        tasks
+    }
+
+    /// Gives the database's connections back.
+    pub fn close(&self) {
+        self.pools.close();
+    }
+}
+
+pub fn access_config(loaded: &Loaded) -> bedplate_access::Config {
+    let settings = &loaded.settings;
+    let access = &settings.access;
+    let require_rls = settings.database.schemas.iter().map(|s| (s.clone(), access.requires_rls(s))).collect();
+    bedplate_access::Config {
+        require_rls,
+        exposed: access.exposed.clone(),
+        views: access.views.clone(),
+        functions: access.functions.clone(),
+        foreign_tables: access.foreign_tables.clone(),
+        aggregates: settings.api.aggregates.clone(),
+        ..bedplate_access::Config::default()
+    }
+}
+
+/// Hands each new catalog to the engine, as long as both live.
+fn follow_catalog(loader: &Arc<Loader>, data: &Arc<Data>) {
+    let mut newest = loader.subscribe();
+    let data = Arc::downgrade(data);
+    tokio::spawn(async move {
+        while newest.changed().await.is_ok() {
+            let catalog = Arc::clone(&newest.borrow_and_update());
+            let Some(data) = data.upgrade() else { return };
+            data.replace_catalog(catalog);
+        }
+    });
+}
+
+#[allow(clippy::too_many_arguments, reason = "this is the place where everything comes together")]
+fn public_app(
+    loaded: &Loaded,
+    keys: &Keys,
+    database: &Database,
+    mode: Mode,
+    data: &Arc<Data>,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+    shutdown: &Shutdown,
+) -> Result<Arc<App>, Problem> {
+    let settings = &loaded.settings;
+    let authenticator = Arc::new(authenticator(loaded, keys)?);
+    let mut builder = App::builder(kit::http(settings, mode)?)
+        .authenticator(Arc::new(FromHeaders(authenticator)))
+        .metrics(Arc::clone(metrics))
+        .shutdown(shutdown.clone())
+        .routes(health_routes(Arc::clone(health)));
+    if settings.api.enabled {
+        let cursors = Cursors::new(&keys.get(Key::Cursor).current, keys.get(Key::Cursor).previous.as_ref())?;
+        let config = bedplate_api::Config { counts: kit::counts(settings), json: kit::body_limits(settings) };
+        builder = builder.mount(Api::new(Arc::clone(data), cursors, config).mount());
+    }
+    if mode == Mode::Dev {
+        builder = builder.routes(dev_routes::routes(loaded, keys, database)?);
+    }
+    let public = loaded.dir.join("public");
+    if public.is_dir() {
+        let files = StaticFiles::new(&public)
+            .map_err(|e| Problem::internal_error(format!("{}: {e}", public.display())))?;
+        builder = builder.mount(Mount::new("", &["static"], Access::Public, files));
+    }
+    builder.build()
+}
+
+fn admin_app(
+    loaded: &Loaded,
+    mode: Mode,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
+    shutdown: &Shutdown,
+) -> Result<Arc<App>, Problem> {
+    let routes: Vec<Route> =
+        health_routes(Arc::clone(health)).into_iter().chain([metrics_route(Arc::clone(metrics))]).collect();
+    App::builder(kit::admin(&loaded.settings, mode)?)
+        .metrics(Arc::clone(metrics))
+        .shutdown(shutdown.clone())
+        .routes(routes)
+        .build()
+}
+
+/// Ready means: the pools reach the database, and a catalog is loaded.
+fn health(data: &Arc<Data>, shutdown: Shutdown) -> Health {
+    let data = Arc::clone(data);
+    Health::new(shutdown).check("database", move || {
+        let data = Arc::clone(&data);
+        async move {
+            let lease = data.pools().read.acquire(Some(std::time::Instant::now() + Duration::from_secs(2))).await;
+            lease.map(drop).map_err(|_| "no connection to the database".into())
+        }
+    })
+}
+
+fn bind(address: SocketAddr, app: Arc<App>, setting: &str) -> Result<Listener, Problem> {
+    Listener::bind(address, app).map_err(|error| {
+        let hint = match error.kind() {
+            std::io::ErrorKind::AddrInUse => format!("another program listens there; choose a port: --set {setting}=0"),
+            std::io::ErrorKind::PermissionDenied => format!("ports below 1024 need rights; choose another {setting}"),
+            _ => format!("check server.host and {setting}"),
+        };
+        Problem::new(&LISTEN_FAILED).detail(format!("cannot listen on {address}: {error}")).hint(hint)
+    })
+}
+
+fn local(listener: &Listener) -> Result<SocketAddr, Problem> {
+    listener.local_addr().map_err(|e| Problem::internal_error(format!("the listener has no address: {e}")))
+}
+
+/// A connection as the owner that a dev route opens when it is asked.
+pub async fn owner(connector: &bedplate_db::Connector) -> Result<system::Client, Problem> {
+    Ok(system::connect(connector).await?)
+}
