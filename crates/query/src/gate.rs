@@ -24,7 +24,18 @@ pub enum Denial {
 /// Decides whether an object is served. Column grants are checked by the planner against the catalog; row policies by
 /// PostgreSQL.
 pub trait Gate: Send + Sync {
-    fn relation(&self, catalog: &Catalog, role: RoleId, relation: RelationId, verb: Verb) -> Result<(), Denial>;
+    fn relation(
+        &self,
+        catalog: &Catalog,
+        role: RoleId,
+        relation: RelationId,
+        verb: Verb,
+    ) -> Result<(), Denial>;
+    /// Whether rows of a junction table may decide which rows of a many-to-many embed belong together. None of its
+    /// columns is shown.
+    fn junction(&self, catalog: &Catalog, role: RoleId, relation: RelationId) -> Result<(), Denial> {
+        self.relation(catalog, role, relation, Verb::Select)
+    }
     fn function(&self, catalog: &Catalog, role: RoleId, function: FunctionId) -> Result<(), Denial>;
     /// Whether the role may use aggregates on the relation.
     fn aggregates(&self, catalog: &Catalog, role: RoleId, relation: RelationId) -> bool;

@@ -78,13 +78,14 @@ pub enum Node {
 }
 
 /// What a statement's rows become.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Output {
     /// One JSON object a row.
     Rows(Object),
     /// One bare JSON value a row (functions that return scalars).
     Values(Codec),
     /// No rows are answered (counts, minimal writes, void functions).
+    #[default]
     Nothing,
 }
 

@@ -412,6 +412,9 @@ pub struct Call {
 pub enum Arguments {
     /// Values are [`Value::Json`] (from a body) or [`Value::Text`] (from a query string; [`Value::List`] for variadics).
     Named(Vec<(Name, ValueRef)>),
+    /// A JSON object: named arguments, or the whole `body` for a single unnamed json parameter where no function
+    /// takes them by name.
+    Object { named: Vec<(Name, ValueRef)>, body: ValueRef },
     /// The whole body for a single unnamed parameter; `media` tells which type fits.
     Body { value: ValueRef, media: BodyMedia },
 }

@@ -1,9 +1,13 @@
 //! What the writer makes and `data` runs.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use bedplate_core::{Problem, problem};
+
 use crate::output::{Format, Output};
-use crate::request::ValueRef;
+use crate::pgtext;
+use crate::request::{Value, ValueRef, Values};
 
 /// Where a parameter's text comes from when a cached statement is bound.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,15 +17,15 @@ pub enum Param {
     /// As `Value`, with `*` turned into `%` (like, ilike).
     Pattern(ValueRef),
     /// A JSON field of a body, converted to the text form of the type `plan` chose (see `pgtext`).
-    Json(ValueRef, crate::pgtext::Target),
-    /// The page limit, one more when the statement probes for more rows.
-    Limit { value: ValueRef, plus_one: bool },
+    Json(ValueRef, pgtext::Target),
+    /// The page limit, `max` at most, one more when the statement probes for more rows.
+    Limit { value: ValueRef, max: Option<u64>, plus_one: bool },
     /// Fixed when planned (a configured maximum, for example).
     Fixed(Arc<str>),
 }
 
 /// SQL text with its parameters and result formats.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Sql {
     pub text: Arc<str>,
     pub params: Vec<Param>,
@@ -36,7 +40,7 @@ pub struct Planned {
     /// path exists and is visible. No row: 404.
     pub guards: Vec<Sql>,
     pub main: Main,
-    /// One row, one bigint (binary int8), or `EXPLAIN (FORMAT JSON)` text for planned counts.
+    /// How many rows there are without the page.
     pub count: Option<CountSql>,
     /// Whether this may write: which pool it runs on and whether it can be retried.
     pub writes: bool,
@@ -44,7 +48,7 @@ pub struct Planned {
     pub settings: Vec<(String, String)>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Main {
     pub sql: Sql,
     pub output: Output,
@@ -58,10 +62,95 @@ pub struct Main {
     pub key_columns: Vec<u16>,
     /// Functions that return one value or one row, not a set.
     pub single: bool,
+    /// Upserts: a boolean (binary), whether the row was inserted; false where it was updated. Absent where PostgreSQL
+    /// does not tell (views, partitioned tables, roles without SELECT on the whole table).
+    pub inserted_column: Option<u16>,
+    /// Writes whose answer may leave rows out: how many were written (binary int8). Where it is absent, the command tag
+    /// or the number of rows tells.
+    pub affected_column: Option<u16>,
+    /// Function calls that count: how many rows there are without the page (binary int8).
+    pub total_column: Option<u16>,
 }
 
 #[derive(Debug, Clone)]
 pub struct CountSql {
+    /// Exact: one bigint (binary int8). Planned: the text of `EXPLAIN (FORMAT JSON)`; `Plan Rows` of its root is the
+    /// count. Estimated: as exact, but no further than one more than the page maximum.
     pub sql: Sql,
     pub kind: crate::request::Count,
+    /// Estimated: the EXPLAIN to run when `sql` reached its bound.
+    pub estimate: Option<Sql>,
+}
+
+impl Sql {
+    /// The parameters in text format; `None` is NULL.
+    ///
+    /// # Errors
+    /// A JSON value of a body whose shape does not fit its column, or a value with a NUL byte, which PostgreSQL's text
+    /// cannot hold.
+    pub fn bind<'v>(&'v self, values: &'v Values) -> Result<Vec<Option<Cow<'v, [u8]>>>, Problem> {
+        self.params.iter().map(|param| param.bind(values)).collect()
+    }
+}
+
+impl Param {
+    fn bind<'v>(&'v self, values: &'v Values) -> Result<Option<Cow<'v, [u8]>>, Problem> {
+        let text = match self {
+            Self::Fixed(text) => Some(Cow::Borrowed(&**text)),
+            Self::Value(value) => plain(values.get(*value)),
+            Self::Pattern(value) => pattern(values.get(*value)),
+            Self::Json(value, target) => match values.get(*value) {
+                // As `json_to_recordset` has it for bulk rows: null is NULL, for json columns too.
+                Value::Json(json) if json.trim() == "null" => None,
+                Value::Json(json) => pgtext::from_json(json, target)?,
+                other => plain(other),
+            },
+            Self::Limit { value, max, plus_one } => {
+                Some(Cow::Owned(limit(values.get(*value), *max, *plus_one)))
+            }
+        };
+        match text {
+            Some(text) if memchr::memchr(0, text.as_bytes()).is_some() => {
+                Err(Problem::new(&problem::MALFORMED)
+                    .detail("A value holds a NUL character, which text cannot"))
+            }
+            Some(Cow::Borrowed(text)) => Ok(Some(Cow::Borrowed(text.as_bytes()))),
+            Some(Cow::Owned(text)) => Ok(Some(Cow::Owned(text.into_bytes()))),
+            None => Ok(None),
+        }
+    }
+}
+
+fn plain(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Text(text) => Some(Cow::Borrowed(text)),
+        Value::List(items) => Some(Cow::Owned(pgtext::list(items))),
+        Value::Json(json) => Some(Cow::Borrowed(json)),
+        Value::Int(number) => Some(Cow::Owned(number.to_string())),
+        Value::Null => None,
+    }
+}
+
+fn pattern(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Text(text) if text.contains('*') => Some(Cow::Owned(text.replace('*', "%"))),
+        Value::List(items) => {
+            let items: Vec<_> = items.iter().map(|item| item.as_ref().map(|i| i.replace('*', "%"))).collect();
+            Some(Cow::Owned(pgtext::list(&items)))
+        }
+        other => plain(other),
+    }
+}
+
+/// What is no whole number is passed on, for PostgreSQL to refuse.
+fn limit(value: &Value, max: Option<u64>, plus_one: bool) -> String {
+    let asked = match value {
+        Value::Int(number) => *number,
+        other => match plain(other).and_then(|text| text.parse().ok()) {
+            Some(number) => number,
+            None => return plain(other).unwrap_or_default().into_owned(),
+        },
+    };
+    let most = max.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
+    asked.min(most).saturating_add(i64::from(plus_one)).to_string()
 }

@@ -1,1 +1,74 @@
-//! The planner: a request resolved against the catalog, and permitted.
+//! The planner: [`Operation`] → [`Plan`]. Names are resolved against the catalog, objects permitted by the gate,
+//! columns by their grants; what a role may not know of is treated as absent. A plan holds no values, so what is
+//! planned once serves every request of the same shape, role and catalog version.
+//!
+//! Only this module makes a [`Plan`]; only [`crate::sql`] makes text of it.
+
+mod access;
+mod bounds;
+mod call;
+mod column;
+mod filter;
+mod level;
+mod order;
+mod parents;
+mod planner;
+mod read;
+mod relate;
+pub mod tree;
+mod types;
+mod write;
+
+use bedplate_core::Problem;
+
+pub use tree::Plan;
+
+use crate::catalog::{Catalog, RoleId};
+use crate::gate::Gate;
+use crate::limits::Limits;
+use crate::request::{Operation, Style};
+use crate::statement::Planned;
+use planner::Planner;
+
+/// Plans an operation for a role and writes its SQL.
+///
+/// # Errors
+/// What the caller asked for does not exist, is not for this role, or is more than the limits allow.
+pub fn plan(
+    catalog: &Catalog,
+    role: RoleId,
+    gate: &dyn Gate,
+    limits: &Limits,
+    operation: &Operation,
+) -> Result<Planned, Problem> {
+    Ok(crate::sql::write(&resolve(catalog, role, gate, limits, operation)?))
+}
+
+/// The first half of [`plan()`]: no SQL yet.
+pub fn resolve(
+    catalog: &Catalog,
+    role: RoleId,
+    gate: &dyn Gate,
+    limits: &Limits,
+    operation: &Operation,
+) -> Result<Plan, Problem> {
+    bounds::check(operation, limits)?;
+    let mut planner = Planner::new(catalog, role, gate, limits, style(operation));
+    match operation {
+        Operation::Read(read) => planner.read(read).map(Plan::Read),
+        Operation::Insert(insert) => planner.insert(insert).map(Plan::Insert),
+        Operation::Update(update) => planner.update(update),
+        Operation::Delete(delete) => planner.delete(delete).map(Plan::Delete),
+        Operation::Call(call) => planner.call(call).map(Plan::Call),
+    }
+}
+
+fn style(operation: &Operation) -> Style {
+    match operation {
+        Operation::Read(read) => read.style,
+        Operation::Insert(insert) => insert.style,
+        Operation::Update(update) => update.style,
+        Operation::Delete(delete) => delete.style,
+        Operation::Call(call) => call.style,
+    }
+}

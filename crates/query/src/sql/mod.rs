@@ -1,1 +1,82 @@
-//! The one SQL writer.
+//! The one SQL writer: [`Plan`] → [`Planned`]. The text depends on the plan alone (it is the name of a prepared
+//! statement), every value is a parameter, every name passes [`crate::ident::Ident`], and operators, functions and
+//! keywords come from fixed tables.
+
+mod call;
+mod expr;
+mod select;
+mod text;
+mod used;
+mod write;
+
+use crate::output::{Format, Output};
+use crate::plan::Plan;
+use crate::plan::tree::{Guard, Level, Read};
+use crate::request::Count;
+use crate::statement::{CountSql, Main, Planned, Sql};
+use select::Columns;
+use text::Text;
+
+/// Writes the statements of a plan.
+pub fn write(plan: &Plan) -> Planned {
+    match plan {
+        Plan::Read(read) => write_read(read),
+        Plan::Insert(insert) => write::insert(insert),
+        Plan::Update(update) => write::update(update),
+        Plan::Delete(delete) => write::delete(delete),
+        Plan::Call(call) => call::write(call),
+    }
+}
+
+fn write_read(read: &Read) -> Planned {
+    let level = &read.level;
+    let mut text = Text::default();
+    let mut columns = Columns::default();
+    let (rows, places) = text.select(level, &mut columns);
+    text.rest(level, &columns, &places);
+    let main = Main {
+        sql: text.finish(columns.formats),
+        output: Output::Rows(rows.object),
+        order_columns: rows.order_columns,
+        order: level.order_text.clone(),
+        reversed: level.backward,
+        ..Main::default()
+    };
+    Planned {
+        guards: read.guard.iter().map(guard).collect(),
+        main,
+        count: read.count.map(|kind| count(level, kind, read.count_max)),
+        writes: false,
+        settings: Vec::new(),
+    }
+}
+
+fn guard(guard: &Guard) -> Sql {
+    let mut text = Text::default();
+    text.put("SELECT 1 FROM ").source(&guard.source, guard.alias).filter(&guard.when);
+    text.finish(vec![Format::Text])
+}
+
+/// How many rows there are without the page.
+fn count(level: &Level, kind: Count, max: u64) -> CountSql {
+    let exact = |level: &Level| {
+        let mut text = Text::default();
+        text.unpaged(level, "count(*)");
+        text.finish(vec![Format::Binary])
+    };
+    let planned = |level: &Level| {
+        let mut text = Text::default();
+        text.put("EXPLAIN (FORMAT JSON) ").unpaged(level, "1");
+        text.finish(vec![Format::Text])
+    };
+    match kind {
+        Count::Exact => CountSql { sql: exact(level), kind, estimate: None },
+        Count::Planned => CountSql { sql: planned(level), kind, estimate: None },
+        Count::Estimated => {
+            let mut text = Text::default();
+            text.put("SELECT count(*) FROM (").unpaged(level, "1").put(" LIMIT ");
+            text.number(max.saturating_add(1).min(i64::MAX as u64)).put(") c");
+            CountSql { sql: text.finish(vec![Format::Binary]), kind, estimate: Some(planned(level)) }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Calls of SQL functions: which overload, with which arguments, and what it answers.
+
+use bedplate_core::{Problem, problem};
+
+use super::level::Place;
+use super::planner::{Planner, Shape, qualified_function};
+use super::tree::{CallResult, Invocation, Limit, PassedArgument, Source};
+use crate::catalog::{Argument, Function, Returns, TypeKind, Volatility};
+use crate::gate::Denial;
+use crate::ident::Ident;
+use crate::pgtext::Target;
+use crate::problems::{AMBIGUOUS_FUNCTION, QUERY_SYNTAX};
+use crate::request::{Arguments, BodyMedia, Call, Name, Node, ValueRef};
+
+/// Settings of a function that must hold from the start of its transaction to have any effect.
+const HOISTED: &[&str] = &[
+    "statement_timeout",
+    "lock_timeout",
+    "default_transaction_isolation",
+    "plan_filter.statement_cost_limit",
+];
+
+impl<'a> Planner<'a> {
+    pub(super) fn call(&mut self, call: &'a Call) -> Result<super::tree::Call, Problem> {
+        let function = self.overload(call)?;
+        if call.read_only && function.volatility == Volatility::Volatile {
+            return Err(Problem::new(&problem::METHOD_NOT_ALLOWED)
+                .detail(format!("{:?} may change data, so it is called with POST", function.name.as_str()))
+                .header("Allow", "POST, OPTIONS"));
+        }
+        let invocation = Invocation {
+            function: qualified_function(function),
+            arguments: self.passed(function, &call.arguments)?,
+        };
+        let (result, single) = self.result(call, function, invocation)?;
+        Ok(super::tree::Call {
+            result,
+            count: call.count,
+            count_max: self.limits.page_max,
+            single,
+            writes: !call.read_only && function.volatility == Volatility::Volatile,
+            settings: hoisted(function),
+        })
+    }
+
+    fn overload(&self, call: &Call) -> Result<&'a Function, Problem> {
+        let name = &call.function.name;
+        let unknown =
+            || Problem::new(&problem::NOT_FOUND).detail(format!("There is no function {:?}", &**name));
+        let mut refused = None;
+        let mut hidden = None;
+        let mut served: Vec<&'a Function> = Vec::new();
+        for id in self.catalog.find_functions(call.function.schema.as_deref(), name) {
+            let function = self.function(*id);
+            if function.aggregate || function.returns == Returns::Other {
+                continue;
+            }
+            match self.gate.function(self.catalog, self.role, *id) {
+                Ok(()) => served.push(function),
+                Err(Denial::Forbidden(why)) => refused = Some(why),
+                Err(Denial::Hidden(why)) => hidden = Some(why),
+            }
+        }
+        if served.is_empty() {
+            return Err(match (refused, hidden) {
+                (Some(why), _) => super::access::forbidden(name, why),
+                (None, Some(why)) => unknown().internal(why),
+                (None, None) => unknown(),
+            });
+        }
+        let fitting: Vec<&'a Function> =
+            served.iter().copied().filter(|f| fits(f, &call.arguments)).collect();
+        let fitting = match &call.arguments {
+            Arguments::Object { .. } if fitting.is_empty() => {
+                served.iter().copied().filter(|f| takes_body(f, BodyMedia::Json)).collect()
+            }
+            _ => fitting,
+        };
+        match fitting.as_slice() {
+            [one] => Ok(one),
+            [] => Err(misfit(name, &served)),
+            several => Err(several.iter().fold(
+                Problem::new(&AMBIGUOUS_FUNCTION)
+                    .detail(format!("More than one function {:?} takes these arguments", &**name))
+                    .hint("Give the overloads different argument names"),
+                |problem, function| problem.field(signature(function), "takes these arguments"),
+            )),
+        }
+    }
+
+    fn passed(&self, function: &Function, arguments: &Arguments) -> Result<Vec<PassedArgument>, Problem> {
+        match arguments {
+            Arguments::Named(named) => self.passed_by_name(function, named),
+            Arguments::Object { named, .. } if takes_names(function, named) => {
+                self.passed_by_name(function, named)
+            }
+            Arguments::Object { body, .. } | Arguments::Body { value: body, .. } => {
+                let argument = &function.arguments[0];
+                Ok(vec![PassedArgument { name: None, ..self.pass(argument, *body)? }])
+            }
+        }
+    }
+
+    fn passed_by_name(
+        &self,
+        function: &Function,
+        named: &[(Name, ValueRef)],
+    ) -> Result<Vec<PassedArgument>, Problem> {
+        let mut passed = Vec::with_capacity(named.len());
+        for argument in &function.arguments {
+            if let Some((_, value)) = named.iter().find(|(name, _)| *name == argument.name) {
+                passed.push(self.pass(argument, *value)?);
+            }
+        }
+        Ok(passed)
+    }
+
+    fn pass(&self, argument: &Argument, value: ValueRef) -> Result<PassedArgument, Problem> {
+        let pseudo = self.type_of(argument.type_oid).is_some_and(|t| t.kind == TypeKind::Pseudo);
+        Ok(PassedArgument {
+            name: Some(Ident::from_catalog(&argument.name)),
+            value,
+            target: if pseudo { Target::Scalar } else { self.target(argument.type_oid) },
+            type_name: if pseudo { None } else { Some(self.type_name(argument.type_oid)?) },
+            variadic: argument.variadic,
+        })
+    }
+
+    /// What the function answers, and whether that is one value or row.
+    fn result(
+        &mut self,
+        call: &'a Call,
+        function: &'a Function,
+        invocation: Invocation,
+    ) -> Result<(CallResult, bool), Problem> {
+        let (shape, set) = match &function.returns {
+            Returns::Void => {
+                scalar_only(&call.node)?;
+                return Ok((CallResult::Void(invocation), true));
+            }
+            Returns::Scalar { type_oid, set: false } => {
+                scalar_only(&call.node)?;
+                return Ok((CallResult::Scalar { invocation, coding: self.coding(*type_oid) }, true));
+            }
+            Returns::Scalar { type_oid, set: true } => {
+                scalar_only(&call.node)?;
+                let limit = self.limit(&call.node.page, Place::Result);
+                let (coding, offset) = (self.coding(*type_oid), call.node.page.offset);
+                return Ok((CallResult::Scalars { invocation, coding, limit, offset }, false));
+            }
+            Returns::Row { relation: Some(id), set, .. } => (self.whole(*id, false), *set),
+            Returns::Row { type_oid, set, .. } => match self.type_of(*type_oid).map(|t| &t.kind) {
+                Some(TypeKind::Composite(columns)) => (Shape::Columns(columns), *set),
+                _ => {
+                    return Err(Problem::internal_error(format!(
+                        "row type {type_oid} is not in the catalog"
+                    )));
+                }
+            },
+            Returns::Table { columns, set } => (Shape::Columns(columns), *set),
+            Returns::Other => {
+                return Err(Problem::internal_error("a function that cannot be called was chosen"));
+            }
+        };
+        let alias = self.alias();
+        let mut level = self.level(&call.node, shape, alias, Source::Function(invocation), Place::Result)?;
+        if !set && call.node.page.limit.is_none() {
+            level.limit = Limit::None;
+        }
+        Ok((CallResult::Rows(Box::new(level)), !set))
+    }
+}
+
+/// Reading options mean nothing for a value without columns.
+fn scalar_only(node: &Node) -> Result<(), Problem> {
+    let plain = node.filters.is_empty() && node.order.is_empty() && !node.distinct;
+    let whole = node.select.is_empty() || node.select == [crate::request::Item::Star];
+    if plain && whole {
+        return Ok(());
+    }
+    Err(Problem::new(&QUERY_SYNTAX).detail(
+        "This function answers a value without columns, so nothing can be selected, filtered or ordered",
+    ))
+}
+
+fn fits(function: &Function, arguments: &Arguments) -> bool {
+    match arguments {
+        Arguments::Named(named) | Arguments::Object { named, .. } => takes_names(function, named),
+        Arguments::Body { media, .. } => takes_body(function, *media),
+    }
+}
+
+fn takes_names(function: &Function, named: &[(Name, ValueRef)]) -> bool {
+    let given = |argument: &Argument| named.iter().any(|(name, _)| *name == argument.name);
+    named.iter().all(|(name, _)| function.arguments.iter().any(|a| a.name == *name && !name.is_empty()))
+        && function.arguments.iter().all(|a| a.has_default || given(a))
+}
+
+fn takes_body(function: &Function, media: BodyMedia) -> bool {
+    let [argument] = function.arguments.as_slice() else { return false };
+    let fits = match media {
+        BodyMedia::Json => matches!(argument.type_oid, 114 | 3802),
+        BodyMedia::Text => argument.type_oid == 25,
+        BodyMedia::Xml => argument.type_oid == 142,
+        BodyMedia::Bytes => argument.type_oid == 17,
+    };
+    argument.name.is_empty() && fits
+}
+
+fn signature(function: &Function) -> String {
+    let arguments: Vec<String> = function
+        .arguments
+        .iter()
+        .map(|a| format!("{} {}{}", a.name, a.type_name, if a.has_default { " (optional)" } else { "" }))
+        .collect();
+    format!("{}({})", function.name, arguments.join(", "))
+}
+
+fn misfit(name: &str, served: &[&Function]) -> Problem {
+    let known: Vec<String> = served.iter().map(|f| signature(f)).collect();
+    Problem::new(&problem::NOT_FOUND)
+        .detail(format!("The function {name:?} does not take these arguments"))
+        .hint(format!("It is {}", known.join(" or ")))
+}
+
+fn hoisted(function: &Function) -> Vec<(String, String)> {
+    function
+        .settings
+        .iter()
+        .filter(|(name, _)| HOISTED.contains(&&**name))
+        .map(|(name, value)| (name.to_string(), value.to_string()))
+        .collect()
+}

@@ -1,0 +1,289 @@
+//! One level of a read: its fields, its embeds as joins or nested lists, its filters, order and page.
+
+use std::sync::Arc;
+
+use bedplate_core::Problem;
+
+use super::order::seek;
+use super::planner::{Planner, Shape, output_name};
+use super::relate::{Near, Way, embed_name};
+use super::tree::{Alias, Cond, Field, FieldValue, Join, JoinKind, Level, Limit, Source};
+use crate::problems::QUERY_SYNTAX;
+use crate::request::{self, Embed, Item, Node, Page};
+
+/// What names mean at a level.
+pub(super) struct Scope<'a> {
+    pub shape: Shape<'a>,
+    pub alias: Alias,
+    pub links: Vec<Link<'a>>,
+}
+
+/// An embed of a level. `joined`: its row is in the same FROM.
+pub(super) struct Link<'a> {
+    pub embed: &'a Embed,
+    pub way: Way<'a>,
+    pub joined: Option<Scope<'a>>,
+}
+
+/// A level before it has an order and a page; a joined embed is no more than this.
+struct Part<'a> {
+    fields: Vec<Field>,
+    joins: Vec<Join>,
+    filters: Vec<Cond>,
+    aggregated: bool,
+    scope: Scope<'a>,
+}
+
+/// Where a level stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Top,
+    /// The rows that a write answers: no maximum, and the order is only what was asked for.
+    Written,
+    /// The result of a function: its own order is kept unless another is asked for.
+    Result,
+    Nested,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn level(
+        &mut self,
+        node: &'a Node,
+        shape: Shape<'a>,
+        alias: Alias,
+        source: Source,
+        place: Place,
+    ) -> Result<Level, Problem> {
+        let part = self.part(node, false, shape, alias)?;
+        self.finish(node, part, source, place)
+    }
+
+    fn finish(
+        &mut self,
+        node: &'a Node,
+        part: Part<'a>,
+        source: Source,
+        place: Place,
+    ) -> Result<Level, Problem> {
+        let collapsed = part.aggregated || node.distinct;
+        if collapsed && lists(&part.fields) {
+            return Err(Problem::new(&QUERY_SYNTAX)
+                .detail(
+                    "A list of related rows cannot be combined with aggregates or distinct at the same level",
+                )
+                .hint("Embed a to-one relation, or aggregate inside the list"));
+        }
+        let one_row = place == Place::Top && node.page.seek.is_none() && self.is_one_row(node, &part.scope);
+        let mut order = self.order(node, &part.scope, &part.fields, collapsed, place)?;
+        if one_row {
+            order.keys.clear();
+            order.cursors = false;
+        }
+        let seek = seek(node.page.seek.as_ref(), &order)?;
+        let limit =
+            if one_row && node.page.limit.is_none() { Limit::None } else { self.limit(&node.page, place) };
+        Ok(Level {
+            alias: part.scope.alias,
+            source,
+            joins: part.joins,
+            fields: part.fields,
+            filters: part.filters,
+            seek,
+            order: order.keys,
+            order_text: order.text,
+            cursors: order.cursors,
+            backward: node.page.seek.as_ref().is_some_and(|s| s.backward),
+            limit,
+            offset: node.page.offset,
+            grouped: part.aggregated,
+            distinct: node.distinct,
+        })
+    }
+
+    pub(super) fn limit(&self, page: &Page, place: Place) -> Limit {
+        let max = match place {
+            Place::Top | Place::Result => self.limits.page_max,
+            Place::Nested => self.limits.embed_rows_max,
+            Place::Written => u64::MAX,
+        };
+        match page.limit {
+            Some(value) => Limit::Asked { value, max, probe: page.probe },
+            None if max == u64::MAX => Limit::None,
+            None => Limit::Fixed(max.saturating_add(u64::from(page.probe))),
+        }
+    }
+
+    fn part(
+        &mut self,
+        node: &'a Node,
+        empty: bool,
+        shape: Shape<'a>,
+        alias: Alias,
+    ) -> Result<Part<'a>, Problem> {
+        let scope = Scope { shape, alias, links: Vec::new() };
+        let mut part =
+            Part { fields: Vec::new(), joins: Vec::new(), filters: Vec::new(), aggregated: false, scope };
+        let comparable = node.distinct || self.aggregates(node, shape);
+        if node.select.is_empty() && !empty {
+            part.fields = self.star(shape, alias);
+        }
+        for item in &node.select {
+            match item {
+                Item::Star => part.fields.extend(self.star(shape, alias)),
+                Item::Field(field) => {
+                    let (field, aggregated) = self.field(shape, alias, field, comparable)?;
+                    part.aggregated |= aggregated;
+                    part.fields.push(field);
+                }
+                Item::Embed(embed) => self.embed(&mut part, embed)?,
+            }
+        }
+        self.settle_names(&mut part.fields)?;
+        for filter in &node.filters {
+            let cond = self.logic(&part.scope, filter)?;
+            part.filters.push(cond);
+        }
+        Ok(part)
+    }
+
+    fn embed(&mut self, part: &mut Part<'a>, embed: &'a Embed) -> Result<(), Problem> {
+        let name = embed_name(embed);
+        if part.scope.links.iter().any(|link| embed_name(link.embed) == name) {
+            return Err(Problem::new(&QUERY_SYNTAX)
+                .detail(format!("{name:?} is embedded twice"))
+                .hint("Give one of them an alias: alias:relation(...)"));
+        }
+        let way = self.way(part.scope.shape, &embed.relation, embed.hint.as_ref())?;
+        if !way.to_one() {
+            self.many(part, embed, way)
+        } else if !embed.spread && self.aggregates(&embed.node, self.far_shape(way)) {
+            self.one(part, embed, way)
+        } else {
+            self.join(part, embed, way)
+        }
+    }
+
+    /// To-one: a flat join.
+    fn join(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+        let near = part.scope.alias;
+        let alias = self.alias();
+        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias)?;
+        let mut on = self.joined(way, Near::Row(near), alias).unwrap_or_default();
+        on.extend(child.filters);
+        let inner = embed.join == request::Join::Inner;
+        if embed.spread {
+            part.aggregated |= child.aggregated;
+            part.fields.extend(child.fields);
+        } else if !embed.empty {
+            let present = (!inner).then(|| self.present(way, alias));
+            let value = FieldValue::Object { present, fields: child.fields };
+            part.fields.push(Field { name: output_name(embed_name(embed))?, value });
+        }
+        let kind = JoinKind::Source(self.far_source(way, near));
+        part.joins.push(Join { alias, inner, kind, on, joins: child.joins });
+        part.scope.links.push(Link { embed, way, joined: Some(child.scope) });
+        Ok(())
+    }
+
+    /// To-one with aggregates: a row of its own.
+    fn one(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+        let mut level = self.nested(part.scope.alias, embed, way)?;
+        level.limit = Limit::None;
+        self.require(part, embed, way)?;
+        let name = output_name(embed_name(embed))?;
+        part.fields.push(Field { name, value: FieldValue::One(Box::new(level)) });
+        part.scope.links.push(Link { embed, way, joined: None });
+        Ok(())
+    }
+
+    /// To-many: a list, or with spread an array for each field.
+    fn many(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+        if !embed.empty {
+            let level = self.nested(part.scope.alias, embed, way)?;
+            if embed.spread {
+                let alias = self.alias();
+                for (index, field) in level.fields.iter().enumerate() {
+                    let value = FieldValue::Array { of: alias, index };
+                    part.fields.push(Field { name: field.name.clone(), value });
+                }
+                let kind = JoinKind::Arrays(Box::new(level));
+                part.joins.push(Join { alias, inner: false, kind, on: Vec::new(), joins: Vec::new() });
+            } else {
+                let name = output_name(embed_name(embed))?;
+                part.fields.push(Field { name, value: FieldValue::List(Box::new(level)) });
+            }
+        } else {
+            // Nothing is answered, yet its own embeds and filters must be right.
+            self.nested(part.scope.alias, embed, way)?;
+        }
+        self.require(part, embed, way)?;
+        part.scope.links.push(Link { embed, way, joined: None });
+        Ok(())
+    }
+
+    fn nested(&mut self, near: Alias, embed: &'a Embed, way: Way<'a>) -> Result<Level, Problem> {
+        let alias = self.alias();
+        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias)?;
+        let mut level = self.finish(&embed.node, child, self.far_source(way, near), Place::Nested)?;
+        let mut filters = self.joined(way, Near::Row(near), alias).unwrap_or_default();
+        filters.append(&mut level.filters);
+        level.filters = filters;
+        level.cursors = false;
+        Ok(level)
+    }
+
+    /// `!inner` where nothing is joined: the row goes unless there is a related one.
+    fn require(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+        if embed.join == request::Join::Inner {
+            part.filters.push(self.exists(part.scope.alias, embed, way, None)?);
+        }
+        Ok(())
+    }
+
+    /// Whether a level groups: it selects an aggregate itself, or through a to-one spread.
+    pub(super) fn aggregates(&self, node: &Node, shape: Shape<'a>) -> bool {
+        node.select.iter().any(|item| match item {
+            Item::Star => false,
+            Item::Field(field) => self.is_aggregate(shape, field),
+            Item::Embed(embed) if embed.spread => self
+                .way(shape, &embed.relation, embed.hint.as_ref())
+                .is_ok_and(|way| way.to_one() && self.aggregates(&embed.node, self.far_shape(way))),
+            Item::Embed(_) => false,
+        })
+    }
+
+    /// A name can stand once in a JSON object. The same field twice is answered once; the PostgREST dialect answers
+    /// what was asked for.
+    fn settle_names(&self, fields: &mut Vec<Field>) -> Result<(), Problem> {
+        if !self.style.star_readable_only {
+            return Ok(());
+        }
+        let mut kept: Vec<Field> = Vec::with_capacity(fields.len());
+        for field in fields.drain(..) {
+            match kept.iter().find(|k| k.name == field.name) {
+                None => kept.push(field),
+                Some(same) if *same == field => {}
+                Some(_) => {
+                    return Err(Problem::new(&QUERY_SYNTAX)
+                        .detail(format!("Two selected fields are named {:?}", field.name.as_str()))
+                        .hint("Give one of them an alias: alias:column"));
+                }
+            }
+        }
+        *fields = kept;
+        Ok(())
+    }
+}
+
+fn lists(fields: &[Field]) -> bool {
+    fields.iter().any(|field| match &field.value {
+        FieldValue::Value { .. } => false,
+        FieldValue::Object { fields, .. } => lists(fields),
+        FieldValue::List(_) | FieldValue::One(_) | FieldValue::Array { .. } => true,
+    })
+}
+
+/// An embed by the name that filters and orders use.
+pub(super) fn find_link<'s, 'a>(scope: &'s Scope<'a>, name: &Arc<str>) -> Option<&'s Link<'a>> {
+    scope.links.iter().find(|link| embed_name(link.embed) == name)
+}

@@ -1,0 +1,177 @@
+//! [`Planner`]: what one planning run carries along: the snapshot, who asks, and what has been used up.
+
+use std::sync::Arc;
+
+use bedplate_core::Problem;
+
+use super::tree::{Alias, Expr, Qualified};
+use crate::catalog::{Catalog, Column, ColumnId, Function, FunctionId, Oid, Relation, RelationId, RoleId};
+use crate::gate::Gate;
+use crate::ident::Ident;
+use crate::limits::Limits;
+use crate::request::Style;
+
+pub(super) struct Planner<'a> {
+    pub catalog: &'a Catalog,
+    pub role: RoleId,
+    pub gate: &'a dyn Gate,
+    pub limits: &'a Limits,
+    pub style: Style,
+    aliases: u16,
+}
+
+/// Where the columns of a level come from.
+#[derive(Clone, Copy)]
+pub(super) enum Shape<'a> {
+    /// `checked`: column grants count. They do not for rows that a function answers.
+    Relation { id: RelationId, relation: &'a Relation, checked: bool },
+    /// A row type without a relation.
+    Columns(&'a [(Ident, Oid)]),
+}
+
+#[derive(Clone)]
+pub(super) struct ColumnInfo {
+    pub name: Ident,
+    pub type_oid: Oid,
+    pub not_null: bool,
+}
+
+impl<'a> Planner<'a> {
+    pub fn new(
+        catalog: &'a Catalog,
+        role: RoleId,
+        gate: &'a dyn Gate,
+        limits: &'a Limits,
+        style: Style,
+    ) -> Self {
+        Self { catalog, role, gate, limits, style, aliases: 0 }
+    }
+
+    pub fn get(&self, id: RelationId) -> &'a Relation {
+        self.catalog.relation(id)
+    }
+
+    pub fn function(&self, id: FunctionId) -> &'a Function {
+        self.catalog.function(id)
+    }
+
+    pub fn alias(&mut self) -> Alias {
+        let alias = Alias(self.aliases);
+        self.aliases += 1;
+        alias
+    }
+
+    pub fn whole(&self, id: RelationId, checked: bool) -> Shape<'a> {
+        Shape::Relation { id, relation: self.get(id), checked }
+    }
+
+    /// The columns that the role may read, in table order. Not for `*` of the PostgREST dialect alone: there grants
+    /// are PostgreSQL's business, so all are.
+    pub fn columns(&self, shape: Shape<'a>) -> Vec<ColumnInfo> {
+        match shape {
+            Shape::Relation { id, relation, checked } => relation
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| !checked || self.reads(id, ColumnId(*at as u16)))
+                .map(|(_, column)| column.into())
+                .collect(),
+            Shape::Columns(columns) => columns.iter().map(ColumnInfo::from).collect(),
+        }
+    }
+
+    pub fn find_column(&self, shape: Shape<'a>, name: &str) -> Option<ColumnInfo> {
+        match shape {
+            Shape::Relation { id, relation, checked } => {
+                let found = *relation.column_names.get(name)?;
+                (!checked || self.reads(id, found)).then(|| column(relation, found).into())
+            }
+            Shape::Columns(columns) => columns.iter().find(|(c, _)| c.as_str() == name).map(ColumnInfo::from),
+        }
+    }
+}
+
+impl From<&Column> for ColumnInfo {
+    fn from(column: &Column) -> Self {
+        Self { name: column.name.clone(), type_oid: column.type_oid, not_null: column.not_null }
+    }
+}
+
+impl From<&(Ident, Oid)> for ColumnInfo {
+    fn from((name, type_oid): &(Ident, Oid)) -> Self {
+        Self { name: name.clone(), type_oid: *type_oid, not_null: false }
+    }
+}
+
+pub(super) fn column(relation: &Relation, id: ColumnId) -> &Column {
+    &relation.columns[id.0 as usize]
+}
+
+pub(super) fn qualified(relation: &Relation) -> Qualified {
+    Qualified { schema: relation.schema.clone(), name: relation.name.clone() }
+}
+
+pub(super) fn qualified_function(function: &Function) -> Qualified {
+    Qualified { schema: function.schema.clone(), name: function.name.clone() }
+}
+
+pub(super) fn builtin_function(name: &str) -> Qualified {
+    Qualified { schema: Ident::from_catalog("pg_catalog"), name: Ident::from_catalog(name) }
+}
+
+pub(super) fn column_of(of: Alias, column: &Column) -> Expr {
+    Expr::Column { of, name: column.name.clone() }
+}
+
+/// An output name, which PostgreSQL must be able to carry in nested rows.
+pub(super) fn output_name(name: &str) -> Result<Ident, Problem> {
+    Ident::alias(name).ok_or_else(|| {
+        Problem::new(&crate::problems::QUERY_SYNTAX)
+            .detail("An output name is empty, longer than 63 bytes, or holds a NUL")
+            .hint("Give it an alias: alias:column")
+    })
+}
+
+/// The nearest of `known` to a name that was not found, when it is near enough to be a slip of the pen.
+pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<Arc<str>> {
+    let most = (name.chars().count() / 3).max(1);
+    known
+        .map(|candidate| (distance(name, candidate, most), candidate))
+        .filter(|(far, _)| *far <= most)
+        .min()
+        .map(|(_, candidate)| candidate.into())
+}
+
+/// Levenshtein's distance; `more than most` is all that is told of distant names.
+fn distance(a: &str, b: &str, most: usize) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    if a.chars().count().abs_diff(b.len()) > most {
+        return most + 1;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn only_near_names_are_suggested() {
+        let known = ["title", "body", "author_id"];
+        assert_eq!(nearest("tilte", known.into_iter()), None);
+        assert_eq!(nearest("titel", known.into_iter()), None);
+        assert_eq!(nearest("titl", known.into_iter()).as_deref(), Some("title"));
+        assert_eq!(nearest("autor_id", known.into_iter()).as_deref(), Some("author_id"));
+        assert_eq!(nearest("secret", known.into_iter()), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! Reads.
+
+use bedplate_core::Problem;
+
+use super::level::Place;
+use super::planner::{Planner, qualified};
+use super::tree::{Read, Source};
+use crate::gate::Verb;
+use crate::request;
+
+impl<'a> Planner<'a> {
+    pub(super) fn read(&mut self, read: &'a request::Read) -> Result<Read, Problem> {
+        let id = self.relation(&read.target, Verb::Select)?;
+        let path = self.parents(&read.parents, id)?;
+        let alias = self.alias();
+        let source = Source::Relation(qualified(self.get(id)));
+        let mut level = self.level(&read.node, self.whole(id, true), alias, source, Place::Top)?;
+        let mut guard = None;
+        if let Some(path) = &path {
+            let mut filters = self.below(path, alias);
+            filters.append(&mut level.filters);
+            level.filters = filters;
+            guard = Some(self.guard(path));
+        }
+        Ok(Read { guard, level, count: read.count, count_max: self.limits.page_max })
+    }
+}

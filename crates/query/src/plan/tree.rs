@@ -1,0 +1,412 @@
+//! What the planner makes and the writer reads: every name resolved against the catalog, every object permitted.
+//! Values stay references, so a tree is the same for all requests of one shape.
+
+use std::sync::Arc;
+
+use crate::ident::Ident;
+use crate::output::Codec;
+use crate::pgtext;
+use crate::request::{AggregateFunction, Comparison, Count, Is, TextSearch, ValueRef};
+
+/// A resolved and permitted operation.
+#[derive(Debug)]
+pub enum Plan {
+    Read(Read),
+    Insert(Insert),
+    Update(Update),
+    Delete(Delete),
+    Call(Call),
+}
+
+/// A table alias of the statement: `t0`, `t1`, ….
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Alias(pub u16);
+
+/// A schema-qualified name from the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Qualified {
+    pub schema: Ident,
+    pub name: Ident,
+}
+
+/// A type as it is written in a cast.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TypeName {
+    /// One of PostgreSQL's own, from a fixed table.
+    Builtin(&'static str),
+    Named(Qualified),
+    Array(Box<TypeName>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    Column {
+        of: Alias,
+        name: Ident,
+    },
+    /// A computed column: `function(alias.*)`.
+    Computed {
+        of: Alias,
+        function: Qualified,
+    },
+    /// A conversion function on one value.
+    Apply {
+        function: Qualified,
+        argument: Box<Expr>,
+    },
+    Json {
+        base: Box<Expr>,
+        steps: Vec<Step>,
+    },
+    Cast {
+        expr: Box<Expr>,
+        to: TypeName,
+    },
+    /// Without an argument: `count(*)`.
+    Aggregate {
+        function: AggregateFunction,
+        argument: Option<Box<Expr>>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    pub as_text: bool,
+    pub key: Key,
+}
+
+/// A JSON key is part of a request's shape (it names the output), yet it is written as a parameter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Key {
+    Field(Arc<str>),
+    Index(i32),
+}
+
+/// How a selected value becomes JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// From the wire, by us.
+    Wire(Codec),
+    /// Through `to_json` in PostgreSQL: composites, arrays, types with a cast to json.
+    ToJson,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operand {
+    pub value: ValueRef,
+    /// The domain's function from text (domain representations).
+    pub parse: Option<Qualified>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cond {
+    /// Empty: true.
+    All(Vec<Cond>),
+    /// Empty: false.
+    Any(Vec<Cond>),
+    Not(Box<Cond>),
+    Compare {
+        left: Expr,
+        op: Comparison,
+        right: Operand,
+    },
+    /// `op any(list)`, `op all(list)`. `element` is written where PostgreSQL cannot infer an array of the left type.
+    Listed {
+        left: Expr,
+        op: Comparison,
+        all: bool,
+        right: Operand,
+        element: Option<TypeName>,
+    },
+    Is {
+        left: Expr,
+        is: Is,
+    },
+    /// `vector`: the left side is not a tsvector yet.
+    Search {
+        left: Expr,
+        vector: bool,
+        parser: TextSearch,
+        config: Option<ValueRef>,
+        value: ValueRef,
+    },
+    /// Both sides are columns of a join.
+    Equal(Expr, Expr),
+    /// `(a, b) > (x, y)`, for cursors.
+    Row {
+        left: Vec<Expr>,
+        greater: bool,
+        right: Vec<ValueRef>,
+    },
+    /// One column against a cursor's value.
+    Bound {
+        left: Expr,
+        op: Bound,
+        right: ValueRef,
+    },
+    Exists {
+        from: Source,
+        alias: Alias,
+        when: Vec<Cond>,
+    },
+    /// A row of a set-returning join is there (not all NULL).
+    Present(Alias),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+/// What a FROM item reads.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    Relation(Qualified),
+    /// A computed relationship: `function(alias.*)`.
+    Rows {
+        of: Alias,
+        function: Qualified,
+    },
+    /// A called function.
+    Function(Invocation),
+    /// The rows that this statement wrote.
+    Written,
+}
+
+/// One SELECT: the resource itself, or a list nested in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Level {
+    pub alias: Alias,
+    pub source: Source,
+    pub joins: Vec<Join>,
+    pub fields: Vec<Field>,
+    pub filters: Vec<Cond>,
+    pub seek: Option<Cond>,
+    pub order: Vec<OrderKey>,
+    /// The order in canonical form.
+    pub order_text: Arc<str>,
+    /// The order is total: its keys are answered for cursors.
+    pub cursors: bool,
+    /// The order is turned round in SQL.
+    pub backward: bool,
+    pub limit: Limit,
+    pub offset: Option<ValueRef>,
+    /// Some field is an aggregate: the others are grouped by.
+    pub grouped: bool,
+    pub distinct: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    None,
+    /// A configured maximum.
+    Fixed(u64),
+    Asked {
+        value: ValueRef,
+        max: u64,
+        probe: bool,
+    },
+}
+
+/// A to-one embed in the same FROM, or the lateral lists of a spread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Join {
+    pub alias: Alias,
+    pub inner: bool,
+    pub kind: JoinKind,
+    pub on: Vec<Cond>,
+    /// Joins that hang on this one.
+    pub joins: Vec<Join>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum JoinKind {
+    Source(Source),
+    /// A to-many spread: one array for each field of the level.
+    Arrays(Box<Level>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Field {
+    pub name: Ident,
+    pub value: FieldValue,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldValue {
+    Value {
+        expr: Expr,
+        coding: Coding,
+    },
+    /// A joined to-one embed. `present` is absent where the join is inner.
+    Object {
+        present: Option<Cond>,
+        fields: Vec<Field>,
+    },
+    /// A to-many embed.
+    List(Box<Level>),
+    /// A to-one embed that aggregates: one row of its own.
+    One(Box<Level>),
+    /// A field of a to-many spread: the n-th array of the lateral join.
+    Array {
+        of: Alias,
+        index: usize,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OrderKey {
+    pub expr: Expr,
+    pub descending: bool,
+    pub nulls_first: bool,
+    pub nullable: bool,
+    /// Index of the selected field that it is, where DISTINCT or GROUP BY demand it.
+    pub field: Option<usize>,
+}
+
+#[derive(Debug)]
+pub struct Read {
+    pub guard: Option<Guard>,
+    pub level: Level,
+    pub count: Option<Count>,
+    pub count_max: u64,
+}
+
+/// The parents of a nested path exist and are visible.
+#[derive(Debug)]
+pub struct Guard {
+    pub source: Source,
+    pub alias: Alias,
+    pub when: Vec<Cond>,
+}
+
+#[derive(Debug)]
+pub struct Insert {
+    pub guard: Option<Guard>,
+    pub relation: Qualified,
+    pub alias: Alias,
+    pub rows: InsertRows,
+    pub conflict: Option<OnConflict>,
+    pub returning: Returning,
+}
+
+#[derive(Debug)]
+pub enum InsertRows {
+    One(Vec<(Ident, Input)>),
+    Many {
+        body: ValueRef,
+        columns: Vec<BulkColumn>,
+        /// The same for every row.
+        fixed: Vec<(Ident, Input, TypeName)>,
+    },
+}
+
+#[derive(Debug)]
+pub struct BulkColumn {
+    pub name: Ident,
+    pub type_name: TypeName,
+    /// Evaluated for each row that lacks the key.
+    pub default: Option<BulkDefault>,
+    pub parse: Option<Qualified>,
+}
+
+#[derive(Debug)]
+pub enum BulkDefault {
+    /// The column's own expression, as PostgreSQL reported it.
+    Expression(Arc<str>),
+    /// The sequence of an identity column.
+    Identity,
+}
+
+/// Where a written value comes from.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A field of the body.
+    Json { value: ValueRef, target: pgtext::Target, parse: Option<Qualified> },
+    /// A part of the path.
+    Key(ValueRef),
+    /// Another column of the parent than its key.
+    Lookup { source: Source, alias: Alias, column: Ident, when: Vec<Cond> },
+}
+
+#[derive(Debug)]
+pub struct OnConflict {
+    pub columns: Vec<Ident>,
+    pub action: OnConflictAction,
+}
+
+#[derive(Debug)]
+pub enum OnConflictAction {
+    Nothing,
+    Update { given: Vec<Ident>, reset: Vec<Ident> },
+}
+
+#[derive(Debug)]
+pub struct Update {
+    pub relation: Qualified,
+    pub alias: Alias,
+    pub set: Vec<(Ident, Input)>,
+    pub filters: Vec<Cond>,
+    pub returning: Returning,
+}
+
+#[derive(Debug)]
+pub struct Delete {
+    pub relation: Qualified,
+    pub alias: Alias,
+    pub filters: Vec<Cond>,
+    pub returning: Returning,
+}
+
+#[derive(Debug)]
+pub struct Returning {
+    /// What is answered. Its source is [`Source::Written`] when `direct` is false.
+    pub level: Option<Level>,
+    /// RETURNING alone can answer it.
+    pub direct: bool,
+    /// The rows answered may be fewer than the rows written.
+    pub partial: bool,
+    /// The primary key, as text.
+    pub key: Vec<Ident>,
+    /// Whether each row was inserted or updated.
+    pub inserted: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Invocation {
+    pub function: Qualified,
+    pub arguments: Vec<PassedArgument>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct PassedArgument {
+    /// Absent for the single unnamed argument.
+    pub name: Option<Ident>,
+    pub value: ValueRef,
+    pub target: pgtext::Target,
+    /// Absent for polymorphic arguments.
+    pub type_name: Option<TypeName>,
+    pub variadic: bool,
+}
+
+#[derive(Debug)]
+pub struct Call {
+    pub result: CallResult,
+    pub count: Option<Count>,
+    pub count_max: u64,
+    pub single: bool,
+    pub writes: bool,
+    pub settings: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+pub enum CallResult {
+    Void(Invocation),
+    Scalar { invocation: Invocation, coding: Coding },
+    Scalars { invocation: Invocation, coding: Coding, limit: Limit, offset: Option<ValueRef> },
+    Rows(Box<Level>),
+}
