@@ -94,8 +94,11 @@ pub(crate) fn search(options: &Options, data: &Path, major: Option<u32>) -> Resu
             .map(|b| Search { binaries: Some(b), others: Vec::new() });
     }
     let mut others = Vec::new();
-    for folders in [(options.probes.system_folders)(options), cached_folders(options)] {
-        let found: Vec<_> = folders.iter().filter_map(|dir| Binaries::inspect(dir).ok()).collect();
+    // Each one only when those before have nothing: `pg_config` is a slow script on some systems.
+    let places: [fn(&Options) -> Vec<PathBuf>; 3] =
+        [options.probes.system_folders, configured_folders, cached_folders];
+    for place in places {
+        let found: Vec<_> = place(options).iter().filter_map(|dir| Binaries::inspect(dir).ok()).collect();
         let best = found.iter().filter(|b| is_suitable(b.version, major)).max_by_key(|b| b.version);
         if let Some(binaries) = best {
             return Ok(Search { binaries: Some(binaries.clone()), others });
@@ -151,16 +154,20 @@ pub(crate) fn system_folders(options: &Options) -> Vec<PathBuf> {
     ] {
         folders.extend(subfolders(Path::new(base), prefix).map(|dir| dir.join(below)));
     }
-    if let Some(path) = &options.search_path {
-        for dir in std::env::split_paths(path).filter(|dir| dir.is_absolute()) {
-            if dir.join("postgres").is_file() {
-                folders.push(dir);
-            } else if dir.join("pg_config").is_file() {
-                folders.extend(ask_pg_config(&dir.join("pg_config")));
-            }
-        }
-    }
+    folders.extend(path_folders(options));
     keep_servers(folders)
+}
+
+fn path_folders(options: &Options) -> Vec<PathBuf> {
+    let path = options.search_path.as_deref().unwrap_or_default();
+    std::env::split_paths(path).filter(|dir| dir.is_absolute()).collect()
+}
+
+/// Where `pg_config` on `PATH` says that the programs are.
+fn configured_folders(options: &Options) -> Vec<PathBuf> {
+    let programs =
+        path_folders(options).into_iter().map(|dir| dir.join("pg_config")).filter(|file| file.is_file());
+    keep_servers(programs.filter_map(|program| ask_pg_config(&program)).collect())
 }
 
 fn cached_folders(options: &Options) -> Vec<PathBuf> {

@@ -89,6 +89,7 @@ fn serve(bytes: Vec<u8>) -> (String, Arc<Mutex<Vec<String>>>) {
 fn bare(bench: &Bench) -> Options {
     let mut options = bench.options();
     options.probes.system_folders = |_| Vec::new();
+    options.search_path = None;
     let cache = bench.path().join("cache");
     fs::create_dir_all(&cache).unwrap();
     open(&cache);
