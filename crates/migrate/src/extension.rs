@@ -16,31 +16,37 @@ struct Stand {
     preload: bool,
 }
 
-const STANDS: &[Stand] = &[
-    Stand { name: "pgjwt", works: true, sql: include_str!("../sql/provided/pgjwt.sql"), preload: false },
-    Stand {
-        name: "supabase_vault",
-        works: false,
-        sql: include_str!("../sql/provided/supabase_vault.sql"),
-        preload: true,
-    },
-    Stand {
-        name: "pg_graphql",
-        works: false,
-        sql: include_str!("../sql/provided/pg_graphql.sql"),
-        preload: false,
-    },
-    Stand { name: "pg_net", works: false, sql: include_str!("../sql/provided/pg_net.sql"), preload: true },
-    Stand { name: "pg_cron", works: false, sql: include_str!("../sql/provided/pg_cron.sql"), preload: true },
-    Stand { name: "pgmq", works: false, sql: include_str!("../sql/provided/pgmq.sql"), preload: false },
-    Stand {
-        name: "pgsodium",
-        works: false,
-        sql: include_str!("../sql/provided/pgsodium.sql"),
-        preload: true,
-    },
-    Stand { name: "http", works: false, sql: include_str!("../sql/provided/http.sql"), preload: false },
-];
+macro_rules! stands {
+    ($(($name:literal, $works:ident, $preload:ident)),+ $(,)?) => {
+        const STANDS: &[Stand] = &[$(Stand {
+            name: $name,
+            works: stands!(@ $works),
+            sql: include_str!(concat!("../sql/provided/", $name, ".sql")),
+            preload: stands!(@ $preload),
+        }),+];
+    };
+    (@ works) => { true };
+    (@ raises) => { false };
+    (@ preload) => { true };
+    (@ any) => { false };
+}
+
+stands! {
+    ("pgjwt", works, any),
+    ("supabase_vault", raises, preload),
+    ("pg_graphql", raises, any),
+    ("pg_net", raises, preload),
+    ("pg_cron", raises, preload),
+    ("pgmq", works, any),
+    ("pgsodium", raises, preload),
+    ("http", raises, any),
+    // Tools that dashboards switch on, so dumps name them; what they do is Bedplate's own business (advise, lint).
+    ("hypopg", raises, any),
+    ("index_advisor", raises, any),
+    ("plpgsql_check", raises, any),
+    ("pg_tle", raises, preload),
+    ("wrappers", raises, any),
+}
 
 /// Present in every database of Bedplate, as Supabase's are in every project: apps call them without asking for them.
 pub(crate) const FROM_THE_START: &[&str] =
@@ -232,10 +238,8 @@ fn package(name: &str, major: i32) -> Option<String> {
         | "address_standardizer_data_us" => "postgis-3",
         "pgrouting" => "pgrouting",
         "pgtap" => "pgtap",
-        "plpgsql_check" => "plpgsql-check",
         "pg_repack" => "repack",
         "pgaudit" => "pgaudit",
-        "hypopg" => "hypopg",
         "rum" => "rum",
         "pg_partman" => "partman",
         "pg_hint_plan" => "pg-hint-plan",

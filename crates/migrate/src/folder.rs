@@ -93,6 +93,13 @@ impl Folder {
             let up = Script::read(&file)?;
             folder.add(Migration { version: version.to_owned(), name: rest.to_owned(), up, down: None })?;
         }
+        let short = folder.migrations.iter().filter(|m| m.version.len() != 14).count();
+        if short > 0 {
+            folder.notices.push(format!(
+                "{short} of {} files have a version without the usual 14 digits; versions are compared as text",
+                folder.migrations.len()
+            ));
+        }
         for (version, name, file) in downs {
             let script = Script::read(&file)?;
             match folder.migrations.iter_mut().find(|m| m.version == version && m.name == name) {
@@ -115,9 +122,6 @@ impl Folder {
                 first: twin.up.file.clone(),
                 second: migration.up.file,
             });
-        }
-        if migration.version.len() != 14 {
-            self.notices.push(format!("{}: the version has not the usual 14 digits", migration.up.file));
         }
         self.migrations.push(migration);
         Ok(())

@@ -117,12 +117,13 @@ create trigger enforce_bucket_name_length_trigger before insert or update of nam
     for each row execute function storage.enforce_bucket_name_length();
 
 -- A row deleted by hand leaves its bytes behind for ever. The server says storage.allow_delete_query when it deletes.
+-- A statement that deletes nothing does no harm: migrations clean up buckets that a new database does not have.
 create function storage.protect_delete() returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
-    if coalesce(current_setting('storage.allow_delete_query', true), '') <> 'true' then
+    if coalesce(current_setting('storage.allow_delete_query', true), '') <> 'true' and exists (select from gone) then
         raise exception 'Direct deletion from storage tables is not allowed. Use the Storage API instead.'
             using errcode = 'insufficient_privilege',
                 hint = 'The row is only the description of a file, whose bytes would stay. If that is what you want: '
@@ -131,7 +132,7 @@ begin
     return null;
 end
 $$;
-create trigger protect_buckets_delete before delete on storage.buckets
-    for each statement execute function storage.protect_delete();
-create trigger protect_objects_delete before delete on storage.objects
-    for each statement execute function storage.protect_delete();
+create trigger protect_buckets_delete after delete on storage.buckets
+    referencing old table as gone for each statement execute function storage.protect_delete();
+create trigger protect_objects_delete after delete on storage.objects
+    referencing old table as gone for each statement execute function storage.protect_delete();

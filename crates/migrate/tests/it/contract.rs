@@ -81,7 +81,8 @@ async fn an_owner_on_a_cloud_database_gets_what_can_be_had_and_hears_what_cannot
     // What else is missing depends on what other databases of this cluster have made before.
     assert!(gaps.contains(&"reload_events"), "{gaps:?}");
     assert!(report.limitations.iter().all(|l| !l.why.is_empty() && !l.fix.is_empty()));
-    // What apps do with it works all the same.
+    // What apps do with it works all the same, in a session that begins with the database's new settings.
+    let owner = database.connect(&name).await;
     for sql in [
         "create table t (id int, owner uuid references auth.users); alter table t enable row level security",
         "create policy p on storage.objects for select to authenticated using (owner = (select auth.uid()))",

@@ -108,6 +108,7 @@ async fn policies_decide_what_is_listed_and_rows_are_not_deleted_by_hand() {
     assert_eq!(names(owner, "storage.search('', 'b')").await, ["a/"]);
     owner.batch_execute("reset role").await.unwrap();
     assert_eq!(sqlstate(owner, "delete from storage.objects").await, "42501");
+    assert_eq!(sqlstate(owner, "delete from storage.objects where bucket_id = 'absent'").await, "00000");
     assert_eq!(
         sqlstate(
             owner,
