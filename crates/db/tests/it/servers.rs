@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bedplate_core::Problem;
 use bedplate_db::{Call, Connector, Context, End, Error, Pool, Target, system};
 
-use crate::fixture::{Kept, ask, eventually, settings, settings_of, statement};
+use crate::fixture::{Kept, ask, eventually, settings, settings_of, statement, value};
 use crate::server::{Certificates, PASSWORD, Server};
 
 const PASSWORD_IN_URL: &str = "s3cret%20pass%3Aword";
@@ -230,4 +230,64 @@ async fn a_backend_that_never_answers_costs_its_connection_only() {
     eventually("it is given up", || async { pool.metrics().size == 1 }).await;
     assert_eq!(pool.metrics().closed.get("not recovered in time"), Some(&1));
     rustix::process::kill_process(frozen, rustix::process::Signal::CONT).unwrap();
+}
+
+/// R-04 in small: what was acknowledged is there once, whatever happens to the server meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_acknowledged_write_is_lost_or_doubled_over_restarts() {
+    let server = Server::start("", "", None);
+    server.admin().await.batch_execute("create table acks (id int)").await.unwrap();
+    let target = Target::socket(server.socket_dir(), server.port, "postgres", "postgres");
+    let pool = Pool::new("test", Connector::new(target).unwrap(), settings(8));
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let insert = statement("insert into acks values ($1::text::int)");
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..8 {
+        let (pool, stop, insert) = (pool.clone(), stop.clone(), insert.clone());
+        writers.spawn(async move {
+            let (mut acked, mut unknown, mut id) = (Vec::new(), Vec::new(), writer * 1_000_000);
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                id += 1;
+                let text = id.to_string();
+                let params = [value(&text)];
+                let calls = [Call { statement: &insert, params: &params }];
+                let context = Context { settings: &settings_of("postgres") };
+                match pool.run(&context, &calls, End::Implicit, &mut Kept::default(), None).await {
+                    Ok(_) => acked.push(id),
+                    Err(Error::Lost(_)) => unknown.push(id),
+                    Err(Error::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Err(e) => panic!("{e}"),
+                }
+            }
+            (acked, unknown)
+        });
+    }
+    for mode in ["fast", "immediate", "fast"] {
+        let before = pool.metrics().acquired;
+        eventually("writes flow", || async { pool.metrics().acquired > before + 200 }).await;
+        tokio::task::block_in_place(|| {
+            server.down(mode);
+            server.up();
+        });
+    }
+    let before = pool.metrics().acquired;
+    eventually("writes flow again", || async { pool.metrics().acquired > before + 200 }).await;
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let (mut acked, mut unknown) = (Vec::new(), Vec::new());
+    while let Some(done) = writers.join_next().await {
+        let (a, u) = done.unwrap();
+        acked.extend(a);
+        unknown.extend(u);
+    }
+    let rows = server.admin().await.query("select id from acks order by id", &[]).await.unwrap();
+    let stored: Vec<i32> = rows.iter().map(|r| r.get(0)).collect();
+    assert!(stored.windows(2).all(|w| w[0] < w[1]), "something is there twice");
+    assert!(acked.len() > 500);
+    for id in &acked {
+        assert!(stored.binary_search(id).is_ok(), "{id} was acknowledged and is not there");
+    }
+    let known: std::collections::BTreeSet<_> = acked.iter().chain(&unknown).collect();
+    assert!(stored.iter().all(|id| known.contains(id)), "something is there that was refused");
+    let m = pool.metrics();
+    assert!(m.size <= 8 && m.waiting == 0 && m.down.is_none(), "{m:?}");
 }
