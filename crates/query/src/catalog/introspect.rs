@@ -41,6 +41,7 @@ statements! {
     Policies = "policies",
     Triggers = "triggers",
     Views = "views",
+    ViewReads = "view_reads",
     Types = "types",
     Enums = "enums",
     Ranges = "ranges",

@@ -90,6 +90,8 @@ pub struct Relation {
     pub policies: Vec<Policy>,
     /// Views: `security_invoker = true`.
     pub security_invoker: bool,
+    /// Views: the relations that the query names, directly. Those of PostgreSQL's own schemas are left out.
+    pub reads: Vec<RelationId>,
     /// Whether the object takes these verbs at all (views that are not updatable do not).
     pub insertable: bool,
     pub updatable: bool,

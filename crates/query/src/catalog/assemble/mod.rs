@@ -53,6 +53,7 @@ pub fn assemble(answer: &Answer, schemas: &[impl AsRef<str>]) -> Result<Catalog,
     objects::keys(&mut scope, &mut catalog)?;
     objects::foreign_keys(&mut scope, &mut catalog)?;
     objects::policies(&mut scope, &mut catalog)?;
+    objects::view_reads(&scope, &mut catalog)?;
     objects::triggers(&scope, &mut catalog)?;
     functions::load(&mut scope, &mut catalog)?;
     types::load(&mut scope, &mut catalog, composites)?;

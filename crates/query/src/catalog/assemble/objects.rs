@@ -100,6 +100,17 @@ pub(super) fn policies(scope: &mut Scope<'_>, catalog: &mut Catalog) -> Result<(
     })
 }
 
+pub(super) fn view_reads(scope: &Scope<'_>, catalog: &mut Catalog) -> Result<(), Error> {
+    scope.answer.each(Statement::ViewReads, |row| {
+        let view = scope.relations.get(&row.number()?).copied();
+        let read = scope.relations.get(&row.number()?).copied();
+        if let (Some(view), Some(read)) = (view, read) {
+            relation_mut(catalog, view).reads.push(read);
+        }
+        Ok(())
+    })
+}
+
 /// `tgtype`: 2 is BEFORE, 64 INSTEAD OF, 4 INSERT, 16 UPDATE (pg_trigger.h).
 pub(super) fn triggers(scope: &Scope<'_>, catalog: &mut Catalog) -> Result<(), Error> {
     scope.answer.each(Statement::Triggers, |row| {

@@ -67,6 +67,7 @@ fn relation(scope: &mut Scope<'_>, catalog: &Catalog, row: &mut Cells<'_>) -> Re
         rls_forced,
         policies: Vec::new(),
         security_invoker,
+        reads: Vec::new(),
         insertable: commands & 8 != 0,
         updatable: commands & 4 != 0,
         deletable: commands & 16 != 0,

@@ -124,6 +124,13 @@ async fn views_show_the_keys_of_their_tables_also_through_other_views() {
         ],
         "the table itself is in a schema that is not served"
     );
+    let reads: Vec<_> = catalog
+        .relation(relation(&catalog, "joined"))
+        .reads
+        .iter()
+        .map(|r| catalog.relation(*r).name.as_str())
+        .collect();
+    assert_eq!(reads, ["posts", "people2"]);
     let articles = ways(&catalog, "articles");
     assert!(articles.contains(&"ManyToOne people2 author (author=nr)".to_owned()), "{articles:?}");
     assert!(ways(&catalog, "people2").contains(&"OneToMany posts reversed author (nr=author)".to_owned()));

@@ -3,32 +3,34 @@
 use std::time::{Duration, Instant};
 
 use bedplate_query::catalog::assemble;
+use bedplate_query::catalog::introspect::FINGERPRINT;
 use bedplate_testkit::Database;
 
-/// 2,000 tables of 10 columns with keys, foreign keys, policies and grants. The aim is 1.5 s in a debug build on an idle
-/// machine; the assertion leaves room for a busy one.
+/// Ten columns with a key, checks, a foreign key, a policy and grants. Partitioned, because that makes no files.
+const TABLE: &str = "
+    create table public.t%1$s (id bigint primary key default 1, owner uuid not null,
+        title varchar(80) not null check (char_length(title) > 0), body text,
+        status text default ''open'' check (status in (''open'', ''closed'')), parent bigint, tags text[], data jsonb,
+        created_at timestamptz not null default now(), updated_at timestamptz default now() %2$s)
+        partition by hash (id);
+    alter table public.t%1$s enable row level security;
+    create policy mine on public.t%1$s to pg_monitor using (owner = (select null::uuid));
+    grant select, insert, update, delete on public.t%1$s to pg_monitor, pg_signal_backend";
+
+/// The aim for 2,000 tables is 1.5 s in a debug build on an idle machine; the assertion leaves room for a busy one.
 #[tokio::test]
 async fn two_thousand_tables() {
     let database = Database::empty().await;
     let client = database.superuser().await;
     for from in (1..=2000).step_by(250) {
         let sql = format!(
-            "set synchronous_commit = off; do $$ begin for i in {from}..{} loop execute format('
-                create table public.t%1$s (id bigint generated always as identity primary key, owner uuid not null,
-                    title varchar(80) not null check (char_length(title) > 0), body text, status text default ''open''
-                    check (status in (''open'', ''closed'')), parent bigint %2$s, tags text[], data jsonb,
-                    created_at timestamptz not null default now(), updated_at timestamptz default now());
-                create unique index on public.t%1$s (owner, title);
-                alter table public.t%1$s enable row level security;
-                create policy mine on public.t%1$s to pg_monitor using (owner = (select null::uuid));
-                grant select, insert, update, delete on public.t%1$s to pg_monitor, pg_signal_backend',
-                i, case when i > 1 then format('references public.t%s', i / 2) else '' end);
-            end loop; end $$",
+            "do $$ begin for i in {from}..{} loop execute format('{TABLE}', i,
+                case when i > 1 then format(', foreign key (parent) references public.t%s', i / 2) else '' end);
+             end loop; end $$",
             from + 249
         );
         client.batch_execute(&sql).await.unwrap();
     }
-    client.batch_execute("create view public.v as select * from public.t7; analyze pg_class").await.unwrap();
     let mut best = Duration::MAX;
     for _ in 0..3 {
         let start = Instant::now();
@@ -36,13 +38,12 @@ async fn two_thousand_tables() {
         let asked = start.elapsed();
         let catalog = assemble(&answer, &["public"]).unwrap();
         let total = start.elapsed();
-        println!("asked in {asked:?}, put together in {:?}", total - asked);
-        assert_eq!(catalog.relations.len(), 2001);
+        println!("asked in {asked:?}, all in {total:?}");
+        assert_eq!(catalog.relations.len(), 2000);
         best = best.min(total);
     }
     assert!(best < Duration::from_secs(6), "{best:?}");
     let start = Instant::now();
-    let fingerprint = bedplate_query::catalog::introspect::FINGERPRINT;
-    let row = client.query_one(fingerprint, &[]).await.unwrap();
-    println!("fingerprint in {:?}: {}", start.elapsed(), row.get::<_, String>(0));
+    client.simple_query(FINGERPRINT).await.unwrap();
+    println!("fingerprint in {:?}", start.elapsed());
 }
