@@ -104,16 +104,30 @@ async fn within<T>(
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        let shared = Arc::clone(&self.shared);
+        let Some(connection) = self.connection.take() else { return };
         if connection.discard_reason().is_some() || connection.is_clean() {
-            return shared.give_back(connection);
+            return self.shared.give_back(connection);
         }
-        let runtime = shared.runtime.clone();
-        runtime.spawn(async move {
-            connection.recover(RECOVERY).await;
-            shared.give_back(connection);
+        let mut returning = Returning { shared: Arc::clone(&self.shared), connection: Some(connection) };
+        self.shared.runtime.spawn(async move {
+            if let Some(connection) = &mut returning.connection {
+                connection.recover(RECOVERY).await;
+            }
         });
+    }
+}
+
+/// Gives the connection back whatever happens to the task that recovers it. One that is not clean is closed there.
+struct Returning {
+    shared: Arc<Shared>,
+    connection: Option<Box<Connection>>,
+}
+
+impl Drop for Returning {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.shared.give_back(connection);
+        }
     }
 }
 

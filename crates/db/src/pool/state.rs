@@ -134,8 +134,11 @@ impl Shared {
             state.connecting += 1;
             let shared = Arc::clone(self);
             self.runtime.spawn(async move {
-                let made = Connection::connect(&shared.connector).await;
-                shared.connected(made);
+                // Made here and not before: a runtime that is shutting down drops the task within `spawn`, under
+                // our lock, which the attempt's drop would wait for.
+                let attempt = Attempt { shared, ended: false };
+                let made = Connection::connect(&attempt.shared.connector).await;
+                attempt.end(made);
             });
         }
     }
@@ -268,6 +271,28 @@ impl Shared {
             connect_failures: state.connect_failures,
             closed: state.closed_by_reason.clone(),
             down: state.gate.why().map(str::to_owned),
+        }
+    }
+}
+
+/// An attempt to connect that is counted as one until it ends, be it by a panic.
+struct Attempt {
+    shared: Arc<Shared>,
+    ended: bool,
+}
+
+impl Attempt {
+    fn end(mut self, made: Result<Connection, Error>) {
+        self.ended = true;
+        self.shared.connected(made);
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.shared
+                .connected(Err(Error::Unavailable("the attempt to connect was broken off".to_owned())));
         }
     }
 }

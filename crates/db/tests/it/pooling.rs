@@ -159,3 +159,25 @@ async fn a_closed_pool_gives_nothing_and_lets_go_of_everything() {
     drop(lease);
     assert_eq!(pool.metrics().size, 0);
 }
+
+#[test]
+fn the_end_of_the_runtime_blocks_nobody() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (fixture, pool, lease) = runtime.block_on(async {
+        let f = Fixture::new().await;
+        let pool = Pool::new("test", f.connector(), pool::Settings { min: 2, ..settings(2) });
+        let mut lease = pool.acquire(None).await.unwrap();
+        let sleep = statement("select pg_sleep(600)");
+        let calls = [Call { statement: &sleep, params: &[] }];
+        let context = Context { settings: &settings_of(ROLES[1]) };
+        let soon = Some(Instant::now() + Duration::from_millis(50));
+        let late = lease.run(&context, &calls, End::Implicit, &mut Kept::default(), soon).await;
+        assert!(matches!(late, Err(Error::Timeout)));
+        (f, pool, lease)
+    });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    drop(lease);
+    assert_eq!(pool.metrics().closed.get("not clean"), Some(&1));
+    drop(pool);
+    drop(fixture);
+}
