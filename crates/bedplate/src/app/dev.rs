@@ -40,8 +40,8 @@ pub async fn run(loaded: &Loaded, options: &Options) -> Result<(), Problem> {
     let database = database::open(loaded, opening).await?;
     report.line(lines::postgres(loaded, &database));
     let outcome = serve(loaded, &keys, &database, &*report, started).await;
-    let closed = database.close().await;
-    outcome.and(closed)
+    database.close().await;
+    outcome
 }
 
 async fn serve(
@@ -62,7 +62,11 @@ async fn serve(
     first_answer::wait(service.address).await?;
     let cold = database.cluster.as_ref().is_none_or(bedplate_cluster::Cluster::created);
     report.line(lines::ready(&service, started.elapsed(), cold));
-    report.line(Line::new("", lines::doors(loaded, &service), json!({ "doors": lines::doors(loaded, &service) })));
+    report.line(Line::new(
+        "",
+        lines::doors(loaded, &service),
+        json!({ "doors": lines::doors(loaded, &service) }),
+    ));
 
     let signals = service.shutdown.clone().follow_signals();
     tokio::pin!(signals);
@@ -86,7 +90,11 @@ async fn serve(
     Ok(())
 }
 
-async fn apply(loaded: &Loaded, database: &Database, report: &dyn Report) -> Result<schema::Applied, Problem> {
+async fn apply(
+    loaded: &Loaded,
+    database: &Database,
+    report: &dyn Report,
+) -> Result<schema::Applied, Problem> {
     let options = schema::options(loaded, false);
     let applied = schema::apply(database, loaded, &options, &mut |event| show_event(&event, report)).await?;
     report.line(lines::migrate(&applied.migrations));
@@ -129,7 +137,8 @@ async fn follow(
     let settings = &loaded.settings;
     let mut paths: Vec<PathBuf> =
         vec![loaded.dir.join(&settings.migrations.dir), loaded.dir.join(&settings.policies.dir)];
-    paths.extend(settings.seed.files.iter().chain(&settings.seed.dev_files).map(|file| loaded.dir.join(file)));
+    paths
+        .extend(settings.seed.files.iter().chain(&settings.seed.dev_files).map(|file| loaded.dir.join(file)));
     let mut changes = watch::watch(&paths, settings.dev.debounce)?;
     while let Some(files) = changes.next().await {
         let names: Vec<String> =

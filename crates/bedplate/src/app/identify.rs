@@ -4,7 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bedplate_auth::{
-    ApiKeyKind, ApiKeys, Authenticator, Credentials, IssuerConfig, KeyRing, LocalConfig, Verifier, VerifyKey, mint,
+    ApiKeyKind, ApiKeys, Authenticator, Credentials, IssuerConfig, KeyRing, LocalConfig, Verifier, VerifyKey,
+    mint,
 };
 use bedplate_core::{Problem, SystemClock};
 use bedplate_http::Authentication;
@@ -13,23 +14,20 @@ use bedplate_settings::sections::{Algorithm, Auth, Issuer};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::keys::{Held, Key, Keys};
+use super::keys::{Held, Key, Keys, key_id};
 
 bedplate_core::codes! {
     /// An issuer's settings contradict each other.
     AUTH_SETTINGS_INVALID = "auth_settings_invalid", 500, Auth, "The authentication settings cannot be used", final;
 }
 
-/// Key ids of our own tokens.
-pub const CURRENT_KID: &str = "bedplate-1";
-const PREVIOUS_KID: &str = "bedplate-0";
-
 pub fn authenticator(loaded: &Loaded, keys: &Keys) -> Result<Authenticator, Problem> {
     let auth = &loaded.settings.auth;
     let issuers = auth.issuers.iter().map(|issuer| issuer_config(auth, issuer)).collect();
     let verifier = Verifier::new(local(auth), ring(keys)?, issuers, Arc::new(SystemClock));
-    let verifier = verifier
-        .map_err(|why| Problem::new(&AUTH_SETTINGS_INVALID).detail(why).hint("correct [auth] in bedplate.toml"))?;
+    let verifier = verifier.map_err(|why| {
+        Problem::new(&AUTH_SETTINGS_INVALID).detail(why).hint("correct [auth] in bedplate.toml")
+    })?;
     Ok(Authenticator::new(verifier, api_keys(keys), &auth.anon_role, &auth.service_role))
 }
 
@@ -58,9 +56,9 @@ fn ring(keys: &Keys) -> Result<KeyRing, Problem> {
         ring.push(key);
     }
     let signing = held(Key::Signing);
-    ring.push(mint::verify_key(CURRENT_KID, &signing.current)?);
-    if let Some(previous) = &signing.previous {
-        ring.push(mint::verify_key(PREVIOUS_KID, previous)?);
+    // A key keeps its id when it becomes the previous one, so that tokens signed with it still find it.
+    for key in [Some(&signing.current), signing.previous.as_ref()].into_iter().flatten() {
+        ring.push(mint::verify_key(&key_id(key)?, key)?);
     }
     Ok(KeyRing::new(ring))
 }
@@ -69,7 +67,10 @@ fn api_keys(keys: &Keys) -> ApiKeys {
     let kinds = [(ApiKeyKind::Publishable, Key::Publishable), (ApiKeyKind::Secret, Key::Secret)];
     ApiKeys::new(kinds.into_iter().flat_map(|(kind, key)| {
         let held = keys.get(key);
-        [Some(held.current.clone()), held.previous.clone()].into_iter().flatten().map(move |text| (kind, text))
+        [Some(held.current.clone()), held.previous.clone()]
+            .into_iter()
+            .flatten()
+            .map(move |text| (kind, text))
     }))
 }
 
@@ -116,7 +117,8 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Problem> {
         let Some(value) = values.next() else { return Ok(None) };
         let text = value.to_str().ok().filter(|_| values.next().is_none());
         text.map(Some).ok_or_else(|| {
-            Problem::new(&bedplate_core::problem::UNAUTHENTICATED).detail(format!("one {name} header is expected"))
+            Problem::new(&bedplate_core::problem::UNAUTHENTICATED)
+                .detail(format!("one {name} header is expected"))
         })
     };
     Ok(Credentials { api_key: one("apikey")?, authorization: one(AUTHORIZATION.as_str())? })

@@ -90,6 +90,16 @@ pub async fn status(database: &Database, loaded: &Loaded) -> Result<Vec<migrate:
     }
 }
 
+/// Whether the database has the contract, which migrations and requests build on.
+pub async fn is_installed(database: &Database) -> Result<bool, Problem> {
+    let owner = database.connect_owner().await?;
+    match migrate::status(&owner, &Folder::default()).await {
+        Ok(_) => Ok(true),
+        Err(migrate::Error::NotInstalled) => Ok(false),
+        Err(other) => Err(other.into()),
+    }
+}
+
 /// Runs the seed files of this environment that the database does not have; with `force`, all of them.
 pub async fn seed(
     database: &Database,

@@ -28,8 +28,8 @@ pub async fn run(loaded: &Loaded, report: Arc<dyn Report>) -> Result<(), Problem
     let database = database::open(loaded, opening).await?;
     report.line(lines::postgres(loaded, &database));
     let outcome = serve(loaded, &keys, &database, &*report, started).await;
-    let closed = database.close().await;
-    outcome.and(closed)
+    database.close().await;
+    outcome
 }
 
 async fn serve(

@@ -6,20 +6,23 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-const EXAMPLES: &str = "\
-First steps:
-  bedplate new todos       make a small working project
-  cd todos && bedplate dev start it: database, migrations, API
+use super::Exit;
 
-Exit codes:
-  0 done   1 failed   2 wrong command line   3 folder or port in use   4 configuration
-  5 database   6 migration   7 checks failed
+/// What stands below the list of options.
+fn after_help() -> String {
+    let codes: Vec<_> =
+        Exit::ALL.iter().map(|exit| format!("  {} {}", *exit as u8, exit.meaning())).collect();
+    format!(
+        "First steps:\n  bedplate new todos          make a small working project\n  cd todos && bedplate dev    \
+         start it: database, migrations, API\n\nExit codes:\n{}\n\nAnswers are text on a terminal and JSON \
+         otherwise. Every failure ends with what fixes it.",
+        codes.join("\n")
+    )
+}
 
-Answers are text on a terminal and JSON otherwise. Every failure ends with the command that fixes it.";
-
-/// A production backend in one binary, on PostgreSQL: SQL migrations and policies in, a secure REST API out.
+/// A production backend in one binary: SQL migrations and policies in, a secure REST API out
 #[derive(Debug, Parser)]
-#[command(name = "bedplate", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "bedplate", version, after_help = after_help(), max_term_width = 100)]
 pub struct Arguments {
     /// Folder of the project [default: here, or the nearest folder above with a bedplate.toml; BEDPLATE_DIR]
     #[arg(long, global = true, value_name = "DIR")]
@@ -50,6 +53,10 @@ pub struct Arguments {
 pub enum Command {
     /// Make a new project: a small working app to change into yours
     New(NewArgs),
+    /// Start everything for development on this machine, and apply migrations, policies and seeds on save
+    Dev(DevArgs),
+    /// Serve in production: refuses unsafe settings, applies no migrations unless told
+    Serve(ServeArgs),
     /// Make, apply, undo and list migrations
     Migrate {
         #[command(subcommand)]
@@ -81,6 +88,36 @@ pub struct NewArgs {
     /// Name of the project, and of the folder that is made for it
     #[arg(value_name = "NAME")]
     pub path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DevArgs {
+    /// Port of the API; 0 takes a free one [default: 54321]
+    #[arg(long, short)]
+    pub port: Option<u16>,
+
+    /// Do not watch files
+    #[arg(long)]
+    pub no_watch: bool,
+
+    /// Do not run seed files
+    #[arg(long)]
+    pub no_seed: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on, for example 0.0.0.0 [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS")]
+    pub host: Option<String>,
+
+    /// Port of the API; 0 takes a free one [default: 54321]
+    #[arg(long, short)]
+    pub port: Option<u16>,
+
+    /// Apply pending migrations and policies before serving
+    #[arg(long)]
+    pub migrate: bool,
 }
 
 #[derive(Debug, Args)]

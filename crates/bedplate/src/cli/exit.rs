@@ -54,9 +54,13 @@ impl Exit {
     pub fn of(problem: &Problem) -> Self {
         let code = problem.code();
         match code.name {
-            "cluster_locked" | "server_address_in_use" => Self::Busy,
-            _ if code.area == Area::Database => Self::Database,
+            "cluster_locked" | "listen_failed" => Self::Busy,
+            "database_url_invalid" | "auth_settings_invalid" | "access_unsafe" | "keys_unusable" => {
+                Self::Configuration
+            }
+            "migration_database_failed" => Self::Database,
             name if name.starts_with("migration") => Self::Migration,
+            _ if code.area == Area::Database => Self::Database,
             _ => Self::Failed,
         }
     }

@@ -13,6 +13,8 @@ mod keys;
 mod migrate;
 mod new;
 mod progress;
+mod reference;
+mod running;
 mod seed;
 mod token;
 mod ui;
@@ -26,6 +28,7 @@ pub use args::{Arguments, Command};
 pub use context::Context;
 pub use exit::Exit;
 pub use failure::Failure;
+pub use reference::reference_markdown;
 pub use ui::Ui;
 
 /// Runs the command that the process was started with.
@@ -49,6 +52,8 @@ pub fn run() -> ExitCode {
 fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::New(args) => new::run(&args, context),
+        Command::Dev(args) => running::dev(&args, context),
+        Command::Serve(args) => running::serve(&args, context),
         Command::Migrate { command } => migrate::run(command, context),
         Command::Seed { force } => seed::run(force, context),
         Command::Keys(args) => keys::run(args, context),

@@ -14,9 +14,21 @@ use super::ui::{DIM, GOOD, Ui, WARN};
 use super::{Context, Exit, Failure};
 use crate::app::database::{self, Ask, Database, Opening};
 
-/// Runs a command's asynchronous work to its end.
+/// Runs a command's asynchronous work to its end, on one thread per core.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+    block_on_threads(None, work)
+}
+
+/// As [`block_on`], on so many threads.
+pub fn block_on_threads<T>(
+    threads: Option<usize>,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    let runtime = builder.enable_all().build().map_err(|error| {
         let message = format!("no threads can be started: {error}");
         Failure::new(Exit::Failed, "runtime", message, "check the limits of this account: ulimit -a")
     })?;
@@ -25,12 +37,14 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, 
 
 /// How commands open the database: sharing the server of a running `bedplate dev`, asking before a download.
 pub fn opening(ui: &Ui) -> Opening {
-    let (events, questions) = (ui.clone(), ui.clone());
-    Opening {
-        on_event: Arc::new(move |event| database_event(&events, &event)),
-        ask: ui.can_ask().then(|| -> Ask { Arc::new(move |offer| ask_download(&questions, offer)) }),
-        share: true,
-    }
+    let events = ui.clone();
+    Opening { on_event: Arc::new(move |event| database_event(&events, &event)), ask: ask(ui), share: true }
+}
+
+/// A way to ask the user about a download, where there is one to ask.
+pub fn ask(ui: &Ui) -> Option<Ask> {
+    let questions = ui.clone();
+    ui.can_ask().then(|| -> Ask { Arc::new(move |offer| ask_download(&questions, offer)) })
 }
 
 /// Opens the project's database, does the work, and stops the private server again if it was started for that.

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use bedplate_auth::mint::SigningKey;
-use bedplate_core::{Clock, SystemClock};
 use bedplate_settings::{Loaded, format_duration, parse_duration};
 use serde_json::json;
 
 use super::args::TokenArgs;
 use super::progress::{block_on, with_database};
 use super::{Context, Exit, Failure};
-use crate::app::keys::{Key, Keys, key_id};
+use crate::app::keys::Keys;
+use crate::app::token::Minter;
 use crate::app::users::{self, User};
 
 const LONGEST: Duration = Duration::from_hours(24);
@@ -21,14 +20,9 @@ pub fn run(args: &TokenArgs, context: &Context) -> Result<Exit, Failure> {
     let lifetime = lifetime(&args.expires)?;
     let user = block_on(find_user(&args.user, &loaded, context))?;
     let keys = Keys::load_or_create(&loaded)?;
-    let signing = &keys.get(Key::Signing).current;
-    let issuer = loaded.settings.auth.issuer.clone().unwrap_or_else(|| "bedplate".to_owned());
-    let now = SystemClock.unix_seconds();
-    let claims =
-        user.claims(&issuer, &loaded.settings.auth.authenticated_role, now, lifetime.as_secs() as i64);
-    let token = SigningKey::es256(&key_id(signing)?, signing)?.sign(&claims)?;
+    let token = Minter::new(&loaded, &keys)?.mint_for(&user, lifetime)?;
     context.ui.show_raw(
-        || json!({ "token": token, "user": user.id, "email": user.email, "role": claims["role"], "expires_at": claims["exp"] }),
+        || json!({ "token": token, "user": user.id, "email": user.email, "expires_in": lifetime.as_secs() }),
         &token,
     );
     Ok(Exit::Done)

@@ -82,6 +82,11 @@ impl Ui {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
+    /// Whether standard error is a terminal that shows text, where a line may be overwritten.
+    pub fn is_live(&self) -> bool {
+        !self.json && std::io::stderr().is_terminal()
+    }
+
     /// Whether a person can be asked: answers are text, and both ends are a terminal.
     pub fn can_ask(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

@@ -6,3 +6,4 @@ mod cli_config;
 mod cli_database;
 mod cli_keys;
 mod cli_new;
+mod cli_running;

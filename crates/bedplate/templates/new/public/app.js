@@ -1,63 +1,80 @@
-// A page on plain fetch: what the API gives, and nothing else.
-const $ = (id) => document.getElementById(id);
+// A page on nothing but fetch: it lists and edits todos through /api/v1 as one of the users of seed.dev.sql.
+// The token comes from /dev/token, which exists only while `bedplate dev` runs.
 
-async function api(method, path, body) {
-  const headers = { Authorization: `Bearer ${sessionStorage.getItem("token")}` };
-  if (body) headers["Content-Type"] = "application/json";
-  const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
-  if (answer.status === 204) return null;
-  const value = await answer.json();
-  if (!answer.ok) throw new Error(value.detail ?? value.title);
-  return value.data;
+const $ = (id) => document.getElementById(id);
+let token = null;
+
+async function call(method, path, body) {
+  const headers = { accept: "application/json" };
+  if (token) headers.authorization = `Bearer ${token}`;
+  if (body !== undefined) headers["content-type"] = "application/json";
+  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  if (response.status === 204) return {};
+  const answer = await response.json();
+  if (!response.ok) throw new Error(explain(answer));
+  return answer;
 }
 
-async function attempt(work) {
-  $("message").textContent = "";
-  try {
-    await work();
-  } catch (error) {
-    $("message").textContent = error.message;
-  }
+// A problem document (RFC 9457) as text: what happened, and which fields are at fault.
+function explain(problem) {
+  const fields = Object.entries(problem.details ?? {}).map(([name, faults]) => `${name}: ${faults.join(", ")}`);
+  return [problem.detail ?? problem.title, ...fields].join("\n");
+}
+
+function guard(action) {
+  return async (event) => {
+    event?.preventDefault?.();
+    $("message").textContent = "";
+    try {
+      await action(event);
+    } catch (error) {
+      $("message").textContent = error.message;
+    }
+  };
+}
+
+function make(name, properties) {
+  return Object.assign(document.createElement(name), properties);
 }
 
 function row(todo) {
-  const item = document.createElement("li");
-  item.classList.toggle("done", todo.done);
-  const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: todo.done });
-  box.onchange = () => attempt(async () => {
-    await api("PATCH", `todos/${todo.id}`, { done: box.checked });
+  const item = make("li", { className: todo.done ? "done" : "" });
+  const box = make("input", { type: "checkbox", checked: todo.done, ariaLabel: "done" });
+  box.onchange = guard(async () => {
+    await call("PATCH", `/api/v1/todos/${todo.id}`, { done: box.checked });
     await list();
   });
-  const remove = Object.assign(document.createElement("button"), { textContent: "Delete" });
-  remove.onclick = () => attempt(async () => {
-    await api("DELETE", `todos/${todo.id}`);
+  const remove = make("button", { textContent: "Delete" });
+  remove.onclick = guard(async () => {
+    await call("DELETE", `/api/v1/todos/${todo.id}`);
     await list();
   });
-  const title = Object.assign(document.createElement("span"), { textContent: todo.title });
-  item.append(box, title, remove);
+  item.append(box, make("span", { textContent: todo.title }), remove);
   return item;
 }
 
 async function list() {
-  const todos = await api("GET", "todos?select=id,title,done&order=created_at.desc");
-  $("todos").replaceChildren(...todos.map(row));
-  $("sign-in").hidden = true;
-  $("add").hidden = false;
+  const { data } = await call("GET", "/api/v1/todos?select=id,title,done&order=created_at.desc,id.desc");
+  $("todos").replaceChildren(...data.map(row));
 }
 
-$("sign-in").onsubmit = (event) => {
-  event.preventDefault();
-  sessionStorage.setItem("token", $("token").value.trim());
-  attempt(list);
-};
+async function signIn(user) {
+  const { data } = await call("POST", "/dev/token", { user });
+  token = data.access_token;
+  await list();
+}
 
-$("add").onsubmit = (event) => {
-  event.preventDefault();
-  attempt(async () => {
-    await api("POST", "todos", { title: $("title").value });
-    $("title").value = "";
-    await list();
-  });
-};
+$("user").onchange = guard(() => signIn($("user").value));
+$("add").onsubmit = guard(async () => {
+  await call("POST", "/api/v1/todos", Object.fromEntries(new FormData($("add"))));
+  $("add").reset();
+  await list();
+});
 
-if (sessionStorage.getItem("token")) attempt(list);
+guard(async () => {
+  const response = await fetch("/dev/users");
+  if (!response.ok) throw new Error("This page signs in through `bedplate dev`; start that.");
+  const { data: users } = await response.json();
+  $("user").replaceChildren(...users.map((name) => new Option(name, name)));
+  await signIn(users[0]);
+})();

@@ -1,0 +1,159 @@
+//! `bedplate dev` and `bedplate serve` as a user starts and stops them.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, ChildStdout};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::cli::{Bedplate, failure, project, text};
+
+/// A running server, ended with the test.
+struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+    events: Vec<Value>,
+}
+
+impl Running {
+    fn start(dir: &Path, args: &[&str]) -> Self {
+        let free = ["--json", "--set", "server.admin_port=0", "--set", "server.port=0"];
+        let mut child = Bedplate::new(dir, &[args, &free].concat()).spawn();
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        Self { child, lines, events: Vec::new() }
+    }
+
+    /// Reads events up to the named one.
+    fn wait_for(&mut self, event: &str) -> Value {
+        loop {
+            let mut line = String::new();
+            let read = self.lines.read_line(&mut line).expect("read an event");
+            assert!(read > 0, "ended before `{event}`; had {:?}", self.events);
+            let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
+            self.events.push(value.clone());
+            if value["event"] == event {
+                return value;
+            }
+        }
+    }
+
+    fn ready(&mut self) -> SocketAddr {
+        let ready = self.wait_for("ready");
+        ready["url"].as_str().unwrap().trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// Asks it to stop as a service manager does, and waits; its exit code.
+    fn stop(&mut self) -> i32 {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code().unwrap_or(-1);
+            }
+            assert!(Instant::now() < deadline, "does not stop");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Ended already when the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Status and JSON body of a GET.
+fn get(address: SocketAddr, path: &str, token: Option<&str>) -> (u16, Value) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_new_project_serves_each_user_their_own_rows_while_other_commands_share_its_database() {
+    let (_root, project) = project();
+    let mut dev = Running::start(&project, &["dev"]);
+    let address = dev.ready();
+    for event in ["postgres", "migrate", "policy", "seed"] {
+        assert!(dev.events.iter().any(|e| e["event"] == event), "{event} in {:?}", dev.events);
+    }
+    let titles = |user: &str| {
+        let token = text(&project, &["token", "--as", user]);
+        let (status, answer) = get(address, "/api/v1/todos?select=title&order=id", Some(token.trim()));
+        assert_eq!(status, 200, "{answer}");
+        answer["data"].as_array().unwrap().len()
+    };
+    assert_eq!(titles("alice@example.com"), 2);
+    assert_eq!(titles("bob@example.com"), 1);
+    let (status, _) = get(address, "/api/v1/todos", None);
+    assert!(matches!(status, 401 | 403 | 404), "{status}");
+    assert!(text(&project, &["migrate", "status"]).contains("applied"));
+    // The folder is taken: a second one is refused, and told so.
+    let err = failure(&project, &["dev", "--port", "0", "--set", "server.admin_port=0"], 3);
+    assert!(err.contains("in use by another Bedplate"), "{err}");
+    assert_eq!(dev.stop(), 0);
+}
+
+#[test]
+fn saving_a_file_applies_it() {
+    let (_root, project) = project();
+    let mut dev = Running::start(&project, &["dev"]);
+    let address = dev.ready();
+    let policy = project.join("policies/todos.sql");
+    let sql = std::fs::read_to_string(&policy).unwrap();
+    let open = "grant select on public.todos to anon;\ndrop policy if exists p on public.todos;\n\
+                create policy p on public.todos for select to anon using (not done);\n";
+    std::fs::write(&policy, format!("{sql}\n{open}")).unwrap();
+    dev.wait_for("change");
+    let (status, answer) = get(address, "/api/v1/todos", None);
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
+    assert_eq!(dev.stop(), 0);
+}
+
+#[test]
+fn serve_wants_the_migrations_applied_and_then_serves() {
+    let (_root, project) = project();
+    let free = ["--set", "server.admin_port=0", "--port", "0"];
+    let err = failure(&project, &[&["serve"], &free[..]].concat(), 6);
+    assert!(err.contains("init") && err.contains("bedplate migrate up"), "{err}");
+    let mut serve = Running::start(&project, &["serve", "--migrate", "--set", "server.pre_drain=0s"]);
+    let address = serve.ready();
+    assert_eq!(get(address, "/health/ready", None).0, 200);
+    assert_eq!(get(address, "/dev/users", None).0, 404, "development's routes do not exist here");
+    assert_eq!(serve.stop(), 0);
+}
+
+#[test]
+fn unsafe_settings_are_refused_before_anything_starts() {
+    let (_root, project) = project();
+    text(&project, &["keys"]);
+    let err = failure(&project, &["serve", "--host", "0.0.0.0"], 4);
+    assert!(
+        err.contains("development keys") && err.contains("bedplate keys rotate --env production"),
+        "{err}"
+    );
+    let err = failure(&project, &["dev", "--set", "server.host=0.0.0.0"], 4);
+    assert!(err.contains("this machine only"), "{err}");
+    let err = failure(&project, &["dev", "--env", "production"], 4);
+    assert!(err.contains("bedplate serve"), "{err}");
+    let ran =
+        Bedplate::new(&project, &["--text", "serve"]).env("DATABASE_URL", "postgres://u@127.0.0.1:1/d").run();
+    assert_eq!(ran.code, 4, "{}", ran.err);
+    assert!(
+        ran.err.contains("BEDPLATE_AUTH__SECRET_KEY") && ran.err.contains("bedplate keys new"),
+        "{}",
+        ran.err
+    );
+    assert!(!project.join(".bedplate/pg").exists());
+}
