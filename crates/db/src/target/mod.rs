@@ -105,8 +105,10 @@ pub struct Target {
     pub options: Option<String>,
     /// Settings of the session, sent with the startup message.
     pub parameters: BTreeMap<String, String>,
-    /// A transaction pooler (PgBouncer, Supavisor) stands in between: prepared statements are unnamed, and only
-    /// the startup settings that such poolers know are sent.
+    /// A transaction pooler (PgBouncer, Supavisor in transaction mode) stands in between, `?pooler=true` in the
+    /// URL: prepared statements are unnamed, and only those settings are sent at start that such poolers know; the
+    /// rest goes with each transaction. LISTEN, advisory locks and migrations need a target that leads to
+    /// PostgreSQL itself.
     pub pooler: bool,
 }
 

@@ -77,6 +77,10 @@ async fn passwords_are_only_given_in_safe_ways() {
     assert!(error.contains("password"), "{error}");
     // MD5 to this machine only, which this is.
     log_in(&url("old", PASSWORD_IN_URL, "md5")).await.unwrap();
+    // The same server under an address that does not say so: any other machine could be meant.
+    let elsewhere = format!("postgres://old:{PASSWORD_IN_URL}@0.0.0.0:{port}/md5?sslmode=disable");
+    let error = log_in(&elsewhere).await.unwrap_err();
+    assert!(error.contains("MD5") && error.contains("scram-sha-256"), "{error}");
     log_in(&url("app", PASSWORD_IN_URL, "clear?sslmode=require")).await.unwrap();
     let error = log_in(&url("app", PASSWORD_IN_URL, "clear?sslmode=disable")).await.unwrap_err();
     assert!(error.contains("clear-text") && error.contains("scram-sha-256"), "{error}");
