@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use std::pin::pin;
 use tokio_postgres::SimpleQueryMessage;
-use tokio_postgres::error::ErrorPosition;
+use tokio_postgres::error::{DbError, ErrorPosition};
 
 /// Why a statement could not be carried out.
 #[derive(Debug)]
@@ -52,6 +52,8 @@ impl From<tokio_postgres::Error> for Fault {
 /// A script with its statements and what they are.
 pub(crate) struct Prepared<'a> {
     pub script: &'a Script,
+    /// Whether the file may ask to run in steps; policies and seeds may not.
+    may_be_steps: bool,
     pub statements: Vec<Statement>,
     pub kinds: Vec<Kind>,
 }
@@ -65,10 +67,20 @@ pub(crate) struct Outcome {
 }
 
 impl<'a> Prepared<'a> {
-    pub(crate) fn new(script: &'a Script) -> Result<Self, Error> {
+    /// A migration, up or down.
+    pub(crate) fn migration(script: &'a Script) -> Result<Self, Error> {
+        Self::read(script, true)
+    }
+
+    /// A file that is one transaction in any case.
+    pub(crate) fn one_transaction(script: &'a Script) -> Result<Self, Error> {
+        Self::read(script, false)
+    }
+
+    fn read(script: &'a Script, may_be_steps: bool) -> Result<Self, Error> {
         let statements = script.statements().map_err(|error| split_error(script, &error))?;
         let kinds = statements.iter().map(|s| classify(&script.text[s.sql.clone()])).collect();
-        Ok(Self { script, statements, kinds })
+        Ok(Self { script, may_be_steps, statements, kinds })
     }
 
     pub(crate) fn sql(&self, index: usize) -> &'a str {
@@ -132,55 +144,56 @@ impl<'a> Prepared<'a> {
     /// The fault with its place. Position 1 of PostgreSQL is the first character of what was sent.
     pub(crate) fn locate(&self, index: usize, fault: Fault) -> Error {
         let start = self.statements.get(index).map_or(self.script.text.len(), |s| s.sql.start);
+        let mut error = StatementError {
+            file: self.script.file.clone(),
+            line: 0,
+            column: 0,
+            statement: first_line(self.statements.get(index).map_or("commit", |_| self.sql(index))),
+            message: String::new(),
+            sqlstate: fault.sqlstate().unwrap_or_default().to_owned(),
+            detail: None,
+            hint: None,
+            context: None,
+        };
+        let mut offset = start;
         match fault {
-            Fault::Own { sqlstate, message, hint } => {
-                self.error(start, index, message, sqlstate, None, Some(hint), None)
+            Fault::Own { message, hint, .. } => {
+                error.message = message;
+                error.hint = Some(hint);
             }
-            Fault::Database(error) => {
-                let Some(db) = error.as_db_error() else { return Error::Database(error) };
-                let offset = match db.position() {
-                    Some(ErrorPosition::Original(position)) => {
-                        start + byte_offset(&self.script.text[start..], *position as usize)
-                    }
-                    _ => start,
-                };
-                self.error(
-                    offset,
-                    index,
-                    db.message().to_owned(),
-                    db.code().code(),
-                    db.detail().map(str::to_owned),
-                    hint_for(db).or_else(|| db.hint().map(str::to_owned)),
-                    db.where_().map(str::to_owned),
-                )
+            Fault::Database(cause) => {
+                let Some(db) = cause.as_db_error() else { return Error::Database(cause) };
+                if let Some(ErrorPosition::Original(position)) = db.position() {
+                    offset += byte_offset(&self.script.text[start..], *position as usize);
+                }
+                db.message().clone_into(&mut error.message);
+                error.detail = db.detail().map(str::to_owned);
+                error.hint = self.hint(db).or_else(|| db.hint().map(str::to_owned));
+                error.context = db.where_().map(str::to_owned);
             }
         }
+        (error.line, error.column) = line_and_column(&self.script.text, offset);
+        Error::Statement(Box::new(error))
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn error(
-        &self,
-        offset: usize,
-        index: usize,
-        message: String,
-        sqlstate: &str,
-        detail: Option<String>,
-        hint: Option<String>,
-        context: Option<String>,
-    ) -> Error {
-        let (line, column) = line_and_column(&self.script.text, offset);
-        let statement = self.statements.get(index).map_or("commit", |s| &self.script.text[s.sql.clone()]);
-        Error::Statement(Box::new(StatementError {
-            file: self.script.file.clone(),
-            line,
-            column,
-            statement: first_line(statement),
-            message,
-            sqlstate: sqlstate.to_owned(),
-            detail,
-            hint,
-            context,
-        }))
+    /// Where our advice is better than PostgreSQL's, or than silence.
+    fn hint(&self, db: &DbError) -> Option<String> {
+        let text = match db.code().code() {
+            "55P04" if self.may_be_steps => {
+                "A new enum value cannot be used in the transaction that adds it. Make the first line of the file: \
+                 -- bedplate: no-transaction"
+            }
+            "25001" if self.may_be_steps => {
+                "PostgreSQL refuses this inside a transaction. Make the first line of the file: \
+                 -- bedplate: no-transaction"
+            }
+            "25001" | "55P04" => "This file is one transaction. Put the statement into a migration.",
+            "42710" if db.message().starts_with("policy ") && !self.may_be_steps => {
+                "Policy files run again whenever one of them changes. Put before it: drop policy if exists … on …;"
+            }
+            _ => return None,
+        };
+        Some(text.to_owned())
     }
 }
 
@@ -197,22 +210,6 @@ fn split_error(script: &Script, error: &SplitError) -> Error {
         hint: Some(error.hint.clone()),
         context: None,
     }))
-}
-
-/// Where our advice is better than silence.
-fn hint_for(db: &tokio_postgres::error::DbError) -> Option<String> {
-    Some(match db.code().code() {
-        "55P04" => "A new enum value cannot be used in the transaction that adds it. Make the first line of the file: \
-                    -- bedplate: no-transaction"
-            .to_owned(),
-        "25001" => "PostgreSQL refuses this inside a transaction. Make the first line of the file: \
-                    -- bedplate: no-transaction"
-            .to_owned(),
-        "42710" if db.message().starts_with("policy ") => {
-            "Policy files run again whenever one of them changes. Put before it: drop policy if exists … on …;".to_owned()
-        }
-        _ => return None,
-    })
 }
 
 /// The grant that a stored custom setting needs (GRANT SET ON PARAMETER, from PostgreSQL 15 on).

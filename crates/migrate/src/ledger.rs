@@ -61,6 +61,11 @@ pub(crate) async fn list_applied(client: &Client) -> Result<Vec<Applied>, Error>
         .collect())
 }
 
+/// Tells the servers, when the transaction commits, that the schema or its rights have changed.
+pub(crate) async fn notify_reload(client: &Client) -> Result<(), tokio_postgres::Error> {
+    client.execute(include_str!("../sql/runner/notify_reload.sql"), &[]).await.map(drop)
+}
+
 /// Statements done per interrupted migration, by version.
 pub(crate) async fn list_interrupted(client: &Client) -> Result<HashMap<String, usize>, Error> {
     let rows = client.query(include_str!("../sql/runner/list_progress.sql"), &[]).await?;

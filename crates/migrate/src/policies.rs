@@ -3,7 +3,7 @@
 //! changed. So each must be able to run again: `drop policy if exists … ; create policy …`.
 
 use crate::error::Error;
-use crate::exec::Prepared;
+use crate::exec::{Fault, Prepared};
 use crate::folder::{Script, sha256_hex, sql_files};
 use crate::ledger;
 use crate::options::{Event, Options};
@@ -88,7 +88,7 @@ impl Policies {
         if (unchanged && !migrated) || (last.is_none() && self.scripts.is_empty()) {
             return Ok(false);
         }
-        let prepared = self.scripts.iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
+        let prepared = self.scripts.iter().map(Prepared::one_transaction).collect::<Result<Vec<_>, _>>()?;
         let mut retries = Retries::new(session, options, "policies");
         loop {
             session.reset().await?;
@@ -99,8 +99,8 @@ impl Policies {
                 Err((None, _, fault)) => {
                     return Err(match (prepared.last(), fault) {
                         (Some(last), fault) => last.locate(last.statements.len(), fault),
-                        (None, crate::exec::Fault::Database(error)) => Error::Database(error),
-                        (None, crate::exec::Fault::Own { message, hint, .. }) => {
+                        (None, Fault::Database(error)) => Error::Database(error),
+                        (None, Fault::Own { message, hint, .. }) => {
                             Error::Contract { what: "policies".into(), message, hint: Some(hint) }
                         }
                     });
@@ -115,7 +115,7 @@ impl Policies {
         prepared: &[Prepared<'_>],
         checksum: &str,
         options: &Options,
-    ) -> Result<(), (Option<usize>, usize, crate::exec::Fault)> {
+    ) -> Result<(), (Option<usize>, usize, Fault)> {
         let result = self.inside(session, prepared, checksum, options).await;
         if result.is_err()
             && let Err(error) = session.client.batch_execute("rollback").await
@@ -131,9 +131,9 @@ impl Policies {
         prepared: &[Prepared<'_>],
         checksum: &str,
         options: &Options,
-    ) -> Result<(), (Option<usize>, usize, crate::exec::Fault)> {
+    ) -> Result<(), (Option<usize>, usize, Fault)> {
         let client = session.client;
-        let ours = |error: tokio_postgres::Error| (None, 0, crate::exec::Fault::from(error));
+        let ours = |error: tokio_postgres::Error| (None, 0, Fault::from(error));
         client.batch_execute("begin").await.map_err(ours)?;
         for (file, script) in prepared.iter().enumerate() {
             let transaction = Transaction { session, prepared: script };
@@ -146,6 +146,7 @@ impl Policies {
         ledger::record_policies(client, checksum, self.scripts.len(), &options.bedplate_version)
             .await
             .map_err(ours)?;
+        ledger::notify_reload(client).await.map_err(ours)?;
         client.batch_execute("commit").await.map_err(ours)
     }
 }

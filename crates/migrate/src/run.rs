@@ -197,8 +197,11 @@ struct File<'a, 's> {
 impl File<'_, '_> {
     /// Runs the file; when a lock does not come, all of it (or, in steps, what is left of it) is tried again.
     async fn run(&self, on_event: OnEvent<'_>) -> Result<Ran, Error> {
-        let prepared = Prepared::new(self.script)?;
-        let one_transaction = is_one_transaction(&prepared);
+        let prepared = Prepared::migration(self.script)?;
+        // A file that has begun in steps goes on in steps, whatever its first line says by now.
+        let begun =
+            ledger::find_progress(self.session.client, &self.migration.version, self.direction).await?;
+        let one_transaction = begun.is_none() && is_one_transaction(&prepared);
         let (file, statements) = (self.script.file.clone(), prepared.statements.len());
         on_event(Event::Started { file, statements, one_transaction });
         let mut retries = Retries::new(self.session, self.options, &self.script.file);
@@ -258,6 +261,7 @@ impl File<'_, '_> {
 
     async fn record(&self, prepared: &Prepared<'_>, started: Instant) -> Result<(), tokio_postgres::Error> {
         let client = self.session.client;
+        ledger::notify_reload(client).await?;
         match self.direction {
             Direction::Up => {
                 let (texts, version) = (prepared.texts(), &self.options.bedplate_version);

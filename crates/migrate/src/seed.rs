@@ -115,7 +115,7 @@ async fn run(
     rows: &mut BTreeMap<String, u64>,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<(), Error> {
-    let prepared = Prepared::new(script)?;
+    let prepared = Prepared::one_transaction(script)?;
     let transaction = Transaction { session, prepared: &prepared };
     let mut retries = Retries::new(session, options, &script.file);
     let started = Instant::now();

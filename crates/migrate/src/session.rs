@@ -31,10 +31,13 @@ impl<'a> Session<'a> {
     ) -> Result<Session<'a>, Error> {
         let name: String = owner.query_one("select current_user::text", &[]).await?.get(0);
         let (client, admin) = match admin {
-            Some(admin) => match find_superuser(admin).await? {
-                Some(superuser) if superuser != name => (admin, Some(superuser)),
-                _ => (owner, None),
-            },
+            Some(admin) => {
+                same_database(owner, admin).await?;
+                match find_superuser(admin).await? {
+                    Some(superuser) if superuser != name => (admin, Some(superuser)),
+                    _ => (owner, None),
+                }
+            }
             None => (owner, None),
         };
         let session =
@@ -120,6 +123,25 @@ impl<'a> Session<'a> {
 pub(crate) async fn find_superuser(client: &Client) -> Result<Option<String>, Error> {
     let sql = "select rolname::text from pg_catalog.pg_roles where rolname = current_user and rolsuper";
     Ok(client.query_opt(sql, &[]).await?.map(|row| row.get(0)))
+}
+
+/// The whole run goes over the superuser's connection: it must lead to the same place.
+pub(crate) async fn same_database(owner: &Client, admin: &Client) -> Result<(), Error> {
+    let here = "select current_database()::text, extract(epoch from pg_postmaster_start_time())::text";
+    let (a, b) = (owner.query_one(here, &[]).await?, admin.query_one(here, &[]).await?);
+    let place = |row: &tokio_postgres::Row| (row.get::<_, String>(0), row.get::<_, String>(1));
+    if place(&a) == place(&b) {
+        return Ok(());
+    }
+    Err(Error::Contract {
+        what: "connecting".to_owned(),
+        message: format!(
+            "the owner's connection leads to the database {}, the administrator's to {}, or to another server",
+            place(&a).0,
+            place(&b).0
+        ),
+        hint: Some("Give both the same host, port and database".to_owned()),
+    })
 }
 
 fn settings(owner: &str, elevated: bool, options: &Options) -> String {

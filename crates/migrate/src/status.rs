@@ -121,7 +121,7 @@ pub async fn plan(owner: &Client, folder: &Folder) -> Result<Vec<Planned>, Error
         if !waits {
             continue;
         }
-        let prepared = Prepared::new(&migration.up)?;
+        let prepared = Prepared::migration(&migration.up)?;
         planned.push(Planned {
             version: migration.version.clone(),
             name: migration.name.clone(),

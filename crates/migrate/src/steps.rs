@@ -146,7 +146,7 @@ impl Steps<'_, '_> {
     async fn step(&self, unit: Unit, progress: &mut Progress) -> Result<Outcome, Failure> {
         let after = Progress {
             done: unit.next(),
-            done_checksum: self.checksum(unit.next()).unwrap_or_default(),
+            done_checksum: self.extend_checksum(&progress.done_checksum, progress.done, unit.next()),
             running: None,
         };
         let outcome = match unit {
@@ -258,8 +258,14 @@ impl Steps<'_, '_> {
 
     /// Of the text of the first `count` statements; `None` when the file has fewer.
     fn checksum(&self, count: usize) -> Option<String> {
-        let texts = self.prepared.texts();
-        Some(sha256_hex(texts.get(..count)?.join(";\n").replace("\r\n", "\n").as_bytes()))
+        (count <= self.prepared.statements.len()).then(|| self.extend_checksum(&sha256_hex(b""), 0, count))
+    }
+
+    /// The checksum of `from` statements carried on to `to`: each step hashes its own text only.
+    fn extend_checksum(&self, before: &str, from: usize, to: usize) -> String {
+        (from..to).fold(before.to_owned(), |sum, at| {
+            sha256_hex(format!("{sum}\n{}", self.prepared.sql(at).replace("\r\n", "\n")).as_bytes())
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::exec::Fault;
 use crate::extension;
 use crate::limitation::{self, Limitation};
 use crate::options::Options;
-use crate::session::{LOCK_CLASS, LOCK_CONTRACT, Session, find_superuser};
+use crate::session::{LOCK_CLASS, LOCK_CONTRACT, Session, find_superuser, same_database};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -74,6 +74,11 @@ const RELOAD: &str = include_str!("../sql/bootstrap/reload.sql");
 const EVENTS_MISSING: &str =
     "select count(*) < 2 from pg_catalog.pg_event_trigger where evtname in ('bedplate_ddl', 'bedplate_drop')";
 
+/// The SQL that makes the event triggers, for a superuser to run by hand where Bedplate has none.
+pub fn reload_events_sql() -> &'static str {
+    RELOAD
+}
+
 /// Prepares a cluster and the connected database for their owner: makes the role (no superuser) if it is not there,
 /// gives it the database and the rights that migrations need, makes the event triggers. `admin` is a superuser.
 /// Safe to repeat, and at the same time for several databases of one cluster.
@@ -113,6 +118,7 @@ pub async fn install(admin: Option<&mut Client>, owner: &mut Client) -> Result<R
     let name: String = owner.query_one("select current_user::text", &[]).await?.get(0);
     let admin = match admin {
         Some(admin) => {
+            same_database(owner, admin).await?;
             bootstrap(admin, &name).await?;
             Some(&*admin)
         }

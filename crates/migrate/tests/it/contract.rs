@@ -275,6 +275,22 @@ async fn ddl_tells_the_servers_to_reload_and_temporary_objects_do_not() {
         }
     });
     listener.batch_execute("listen bedplate; listen done").await.unwrap();
+    // The runner tells the servers itself, for databases without event triggers.
+    ready
+        .admin
+        .batch_execute("alter event trigger bedplate_ddl disable; alter event trigger bedplate_drop disable")
+        .await
+        .unwrap();
+    let mut ready = ready;
+    let files = crate::kit::Files::new(&[("20260101000000_a.sql", "select 1")]);
+    crate::kit::up(&mut ready, &files).await.unwrap();
+    let next = tokio::time::timeout(std::time::Duration::from_secs(10), hear.recv()).await.unwrap().unwrap();
+    assert_eq!(next, "bedplate reload");
+    ready
+        .admin
+        .batch_execute("alter event trigger bedplate_ddl enable; alter event trigger bedplate_drop enable")
+        .await
+        .unwrap();
     let cases = [
         ("create temp table x (id int); drop table x", false),
         ("insert into storage.buckets (id, name) values ('b', 'b')", false),

@@ -185,7 +185,7 @@ async fn event_triggers_and_custom_settings_of_apps_go_through_the_superuser() {
         "create function watch() returns event_trigger language plpgsql as 'begin end'; \
          create event trigger watch_it on ddl_command_end execute function watch(); \
          alter database {database} set \"app.settings.my_key\" = 'value'; \
-         alter role authenticator set pgrst.db_schemas = 'public';"
+         create role r_{database}; alter role r_{database} set pgrst.db_schemas = 'public'; drop role r_{database};"
     ));
     up(&mut ready, &files).await.unwrap();
     let again = ready.database.connect("postgres").await;

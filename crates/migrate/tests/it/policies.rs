@@ -30,6 +30,9 @@ async fn policies_run_when_they_or_the_schema_changed_and_all_together() {
     assert_eq!(text(&ready.owner, "select count(*) from runs").await, "2");
     files.remove("c.sql");
     assert!(!apply(&mut ready, &files, false).await.unwrap().applied);
+    files.write("c.sql", "vacuum t");
+    let error = statement(apply(&mut ready, &files, false).await.unwrap_err());
+    assert!(error.hint.unwrap().contains("into a migration"));
     let none = Files::new(&[]);
     assert!(apply(&mut ready, &none, false).await.unwrap().applied, "taking files away is a change");
 }

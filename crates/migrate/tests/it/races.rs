@@ -123,3 +123,13 @@ async fn a_runner_killed_in_the_middle_of_a_file_leaves_nothing_of_it() {
     files.write("20260101000000_a.sql", SQL);
     assert_eq!(crate::kit::up(&mut ready, &files).await.unwrap().ran.len(), 1);
 }
+
+#[tokio::test]
+async fn connections_to_different_databases_are_refused() {
+    let mut ready = ready().await;
+    let other = bedplate_testkit::Database::empty().await;
+    ready.admin = other.superuser().await;
+    let files = Files::new(&[("20260101000000_a.sql", SQL)]);
+    let error = crate::kit::up(&mut ready, &files).await.unwrap_err();
+    assert!(error.to_string().contains(other.name()), "{error}");
+}

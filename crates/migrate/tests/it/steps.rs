@@ -52,7 +52,7 @@ async fn kill_during(ready: &Ready, files: &Files, marker: &str) {
     let folder = files.folder();
     let mut victim = ready.database.connect("postgres").await;
     let pid: i32 = victim.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
-    let options = bedplate_migrate::Options { lock_timeout: std::time::Duration::from_secs(60), ..quick() };
+    let options = bedplate_migrate::Options { lock_timeout: std::time::Duration::from_mins(1), ..quick() };
     let mut ignore = |_| {};
     let kill = async {
         let busy = "select exists (select from pg_stat_activity where pid = $1 and query like $2 and wait_event is not null and state = 'active')";
@@ -105,10 +105,9 @@ async fn an_interrupted_concurrent_index_is_dropped_and_built_again() {
 #[tokio::test]
 async fn a_kill_at_any_statement_converges() {
     let mut ready = ready().await;
-    let gate = "select pg_advisory_xact_lock(99, {n})";
-    let sql: String = (0..4)
-        .map(|n| format!("{}; insert into t values ({n});\n", gate.replace("{n}", &n.to_string())))
-        .collect();
+    let lines =
+        [0, 1, 2, 3].map(|n| format!("select pg_advisory_xact_lock(99, {n}); insert into t values ({n});"));
+    let sql = lines.join("\n");
     let files = Files::new(&[(
         FILE,
         &format!("-- bedplate: no-transaction\ncreate table t (id int unique);\n{sql}"),
@@ -130,4 +129,14 @@ async fn an_index_without_a_name_is_refused_in_words() {
     let files = Files::new(&[(FILE, "create table t (id int); create index concurrently on t (id)")]);
     let error = statement(up(&mut ready, &files).await.unwrap_err());
     assert!(error.message.contains("no name") && error.hint.unwrap().contains("Name it"));
+}
+
+#[tokio::test]
+async fn a_file_that_began_in_steps_goes_on_in_steps() {
+    let mut ready = ready().await;
+    let files = Files::new(&[(FILE, "-- bedplate: no-transaction\ncreate table t (id int);\nselect nope;")]);
+    up(&mut ready, &files).await.unwrap_err();
+    files.write(FILE, "create table t (id int);\ninsert into t values (1);");
+    assert_eq!(up(&mut ready, &files).await.unwrap().ran[0].statements, 2);
+    assert_eq!(text(&ready.owner, "select count(*) from t").await, "1");
 }

@@ -1,0 +1,2 @@
+-- For databases where no event trigger does it.
+select pg_notify('bedplate', 'reload')
