@@ -86,6 +86,11 @@ impl Loaded {
         self.env_name == "production"
     }
 
+    /// Whether this is an environment of one developer's machine, where convenience may come first.
+    pub fn is_development(&self) -> bool {
+        matches!(self.env_name.as_str(), "development" | "test")
+    }
+
     /// Every setting with its value and origin, in the order of the reference; secrets are masked.
     pub fn show(&self) -> Vec<Row> {
         let mut rows = Vec::new();

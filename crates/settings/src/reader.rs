@@ -61,11 +61,21 @@ impl Reader<'_> {
         }
     }
 
-    /// How many `[[path]]` tables there are.
-    pub(crate) fn table_count(&self, path: &str) -> usize {
+    /// How many `[[path]]` tables there are. A variable may name one behind the last only if it is the next.
+    pub(crate) fn table_count(&mut self, path: &str) -> usize {
         let mut count = 0;
         while self.names_inside(&format!("{path}[{count}]")) {
             count += 1;
+        }
+        let list = format!("{path}[");
+        let inside = self.layer.entries.range(list.clone()..).take_while(|(p, _)| p.starts_with(&list));
+        for (stray, entry) in inside {
+            let index = stray[list.len()..].split(']').next().and_then(|index| index.parse::<usize>().ok());
+            if index.is_none_or(|index| index >= count) {
+                let message = format!("there are {count} of {path}, so the next index is {count}");
+                let fix = format!("number them from 0 without gaps: {path}[{count}]");
+                self.faults.push(Fault::new(message, fix).at(&entry.origin).of(stray));
+            }
         }
         count
     }

@@ -85,7 +85,7 @@ fn listeners(loaded: &Loaded) -> Vec<Fault> {
             loaded,
             "server.admin_host",
             "the admin listener would be reachable from other machines",
-            "set it to 127.0.0.1, or say it again under [env.production.server]",
+            format!("set it to 127.0.0.1, or say it again under [env.{}.server]", loaded.env_name),
         ));
     }
     faults
@@ -118,7 +118,7 @@ fn development_keys(loaded: &Loaded, keys: KeyOrigin) -> Option<Fault> {
             loaded.settings.server.host,
             used.join(", ")
         ),
-        "run `bedplate keys rotate --env production`, or set them as secrets",
+        format!("run `bedplate keys rotate --env {}`, or set them as secrets", loaded.env_name),
     ))
 }
 

@@ -138,7 +138,7 @@ pub fn origin(loaded: &Loaded) -> Result<KeyOrigin, Problem> {
 const ORIGIN: &str = "origin";
 
 fn origin_text(loaded: &Loaded) -> Secret {
-    Secret::new(if loaded.is_production() { "production" } else { "development" })
+    Secret::new(if loaded.is_development() { "development" } else { "production" })
 }
 
 /// Makes new keys. The old ones stay valid beside them unless `revoke`; development keys never do when the new
@@ -146,7 +146,7 @@ fn origin_text(loaded: &Loaded) -> Secret {
 pub fn rotate(loaded: &Loaded, keys: &[Key], revoke: bool) -> Result<(), Problem> {
     prepare_folder(loaded)?;
     let dir = loaded.keys_dir();
-    let promoted = loaded.is_production() && origin(loaded)? == KeyOrigin::Development;
+    let promoted = !loaded.is_development() && origin(loaded)? == KeyOrigin::Development;
     // Left-over development keys would keep the whole folder a development one.
     let keys = if promoted { &Key::ALL[..] } else { keys };
     for key in keys {

@@ -30,7 +30,7 @@ pub fn run(args: &TokenArgs, context: &Context) -> Result<Exit, Failure> {
 
 /// Whoever has the folder can sign in as anybody with this command, so it is for data that may be seen.
 fn refuse_outside_development(loaded: &Loaded) -> Result<(), Failure> {
-    if matches!(loaded.env_name.as_str(), "development" | "test") {
+    if loaded.is_development() {
         return Ok(());
     }
     Err(Failure::new(

@@ -90,3 +90,73 @@ fn settings_that_need_one_another_are_asked_for_together() {
     Project::new("[access]\nexposed = [\"todos\", \"app.todos\"]\n").loaded();
     assert!(Project::new("[access]\nexposed = [\"a.b.c\"]\n").faults().contains("schema.name"));
 }
+
+#[test]
+fn a_gap_in_the_numbers_of_tables_is_noticed() {
+    let faults = Project::new("").env("BEDPLATE_AUTH__ISSUERS__1__ISSUER", "https://a/").faults();
+    assert!(
+        faults.contains("BEDPLATE_AUTH__ISSUERS__1__ISSUER") && faults.contains("number them from 0"),
+        "{faults}"
+    );
+    let loaded = Project::new("")
+        .env("BEDPLATE_AUTH__ISSUERS__0__ISSUER", "https://a/")
+        .env("BEDPLATE_AUTH__ISSUERS__0__AUDIENCE", "app")
+        .loaded();
+    assert_eq!(loaded.settings.auth.issuers.len(), 1);
+}
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use crate::Project;
+
+    fn line() -> impl Strategy<Value = String> {
+        let names = ["server", "auth", "auth.issuers", "access.schemas", "env.production.server", "env"];
+        let section =
+            prop_oneof![prop::sample::select(names.to_vec()).prop_map(str::to_owned), "[a-z.]{1,12}"];
+        let value = prop_oneof![
+            Just("1".to_owned()),
+            Just("\"30s\"".to_owned()),
+            Just("'secret(\"X\")'".to_owned()),
+            Just("[\"a\", 1]".to_owned()),
+            Just("{ port = 1 }".to_owned()),
+            Just("[{ issuer = 1 }]".to_owned()),
+            Just("1979-05-27".to_owned()),
+            "\\PC{0,8}"
+        ];
+        prop_oneof![
+            section.clone().prop_map(|s| format!("[{s}]")),
+            section.clone().prop_map(|s| format!("[[{s}]]")),
+            (
+                prop_oneof![
+                    Just("port".to_owned()),
+                    Just("schemas".to_owned()),
+                    Just("issuer".to_owned()),
+                    section
+                ],
+                value
+            )
+                .prop_map(|(key, value)| format!("{key} = {value}")),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+        /// Whatever stands in the file, the answer is settings or faults, each with a fix.
+        #[test]
+        fn loads_or_explains(lines in prop::collection::vec(line(), 0..12), value in "\\PC{0,12}") {
+            let value = value.replace('\0', "");
+            let project = Project::new(&lines.join("\n"))
+                .env("BEDPLATE_SERVER__PORT", &value)
+                .env("BEDPLATE_AUTH__ISSUERS__7__ISSUER", &value)
+                .env("DATABASE_URL", &value);
+            if let Err(faults) = project.load() {
+                prop_assert!(!faults.is_empty());
+                for fault in faults {
+                    prop_assert!(!fault.fix.is_empty() && !fault.message.is_empty(), "{fault}");
+                }
+            }
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Settings and keys.
 
+use std::os::unix::fs::PermissionsExt;
+
 use bedplate_settings::{Context as Purpose, FILE_NAME, Fault, KeyOrigin, Loaded, unsafe_settings};
 
 use super::check::Check;
@@ -29,10 +31,10 @@ pub fn settings(loaded: &Loaded) -> Vec<Check> {
         ));
     }
     let origin = keys::origin(loaded).unwrap_or(KeyOrigin::None);
-    let (purpose, command) = if loaded.is_production() {
-        (Purpose::Serve, "bedplate serve")
-    } else {
+    let (purpose, command) = if loaded.is_development() {
         (Purpose::Dev, "bedplate dev")
+    } else {
+        (Purpose::Serve, "bedplate serve")
     };
     let faults = unsafe_settings(loaded, purpose, origin);
     if faults.is_empty() {
@@ -41,7 +43,23 @@ pub fn settings(loaded: &Loaded) -> Vec<Check> {
     }
     checks.extend(faults.iter().map(fault));
     checks.push(proxies(loaded));
+    checks.extend(dotenv(loaded));
     checks
+}
+
+/// `.env` holds secrets of this machine.
+fn dotenv(loaded: &Loaded) -> Option<Check> {
+    let path = loaded.dir.join(".env");
+    let mode = std::fs::metadata(&path).ok()?.permissions().mode() & 0o777;
+    Some(if mode & 0o077 == 0 {
+        Check::pass("dotenv", "closed to others")
+    } else {
+        Check::warn(
+            "dotenv",
+            format!("others can read .env (mode {mode:o})"),
+            format!("chmod 600 {}", path.display()),
+        )
+    })
 }
 
 /// Behind a proxy that is not trusted, every caller has the proxy's address.
