@@ -93,6 +93,7 @@ impl Folder {
             let up = Script::read(&file)?;
             folder.add(Migration { version: version.to_owned(), name: rest.to_owned(), up, down: None })?;
         }
+        folder.leave_out_old_dump();
         let short = folder.migrations.iter().filter(|m| m.version.len() != 14).count();
         if short > 0 {
             folder.notices.push(format!(
@@ -113,6 +114,20 @@ impl Folder {
             }
         }
         Ok(folder)
+    }
+
+    /// Supabase's tools began projects with a dump of the platform's own schemas until December 2021, and skip it since.
+    fn leave_out_old_dump(&mut self) {
+        let is_dump = |m: &Migration| {
+            m.name == "init" && m.version.len() == 14 && m.version.as_str() < "20211209000000"
+        };
+        if self.migrations.first().is_some_and(is_dump) {
+            let dump = self.migrations.remove(0);
+            self.notices.push(format!(
+                "{} is left out, as Supabase does: it is a dump of the platform itself",
+                dump.up.file
+            ));
+        }
     }
 
     fn add(&mut self, migration: Migration) -> Result<(), Error> {
@@ -264,6 +279,15 @@ mod tests {
         assert_eq!(folder.notices.len(), 1);
         assert!(folder.notices[0].contains("notes.sql"));
         assert!(Folder::read(&dir.path().join("absent")).unwrap().migrations.is_empty());
+    }
+
+    #[test]
+    fn the_dump_that_old_projects_begin_with_is_left_out() {
+        let dir = folder_with(&[("20210101000000_init.sql", "x"), ("20220101000000_init.sql", "y")]);
+        let folder = Folder::read(dir.path()).unwrap();
+        assert_eq!(folder.migrations.len(), 1);
+        assert_eq!(folder.migrations[0].version, "20220101000000");
+        assert!(folder.notices[0].contains("20210101000000_init.sql"));
     }
 
     #[test]

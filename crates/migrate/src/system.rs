@@ -115,6 +115,7 @@ pub async fn bootstrap(admin: &mut Client, owner: &str) -> Result<(), Error> {
 /// [`Limitation`].
 pub async fn install(admin: Option<&mut Client>, owner: &mut Client) -> Result<Report, Error> {
     let started = Instant::now();
+    refuse_old_server(owner).await?;
     let name: String = owner.query_one("select current_user::text", &[]).await?.get(0);
     let admin = match admin {
         Some(admin) => {
@@ -147,6 +148,22 @@ pub async fn maintain(owner: &Client) -> Result<(), Error> {
         owner.batch_execute(sql).await?;
     }
     Ok(())
+}
+
+async fn refuse_old_server(owner: &Client) -> Result<(), Error> {
+    let sql = "select current_setting('server_version_num')::integer, current_setting('server_version')";
+    let row = owner.query_one(sql, &[]).await?;
+    if row.get::<_, i32>(0) >= 150_000 {
+        return Ok(());
+    }
+    Err(Error::Contract {
+        what: "installing".into(),
+        message: format!("the server is PostgreSQL {}; Bedplate needs 15 or newer", row.get::<_, String>(1)),
+        hint: Some(
+            "Upgrade the server, or leave [database] url out: then Bedplate runs a PostgreSQL of its own"
+                .into(),
+        ),
+    })
 }
 
 async fn is_complete(owner: &Client) -> Result<bool, Error> {

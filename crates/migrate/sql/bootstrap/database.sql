@@ -8,7 +8,6 @@ begin
     then
         execute format('alter database %I owner to %I', current_database(), owner);
     end if;
-    execute format('grant all on database %I to %I', current_database(), owner);
     execute format('create schema if not exists bedplate authorization %I', owner);
 end
 $database$;

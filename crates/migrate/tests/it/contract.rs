@@ -316,3 +316,22 @@ async fn ddl_tells_the_servers_to_reload_and_temporary_objects_do_not() {
         assert_eq!(got, if reload { vec!["bedplate reload".to_owned()] } else { Vec::new() }, "{sql}");
     }
 }
+
+/// What apps and their seeds rely on: names, order, types and NOT NULL (`!`) of every column.
+#[tokio::test]
+async fn tables_have_the_columns_that_apps_know() {
+    let ready = ready().await;
+    let sql = "select string_agg(line, E'\\n' order by line collate \"C\") from (
+        select format('%s.%s %s', n.nspname, c.relname, string_agg(format('%s:%s%s', a.attname,
+            format_type(a.atttypid, a.atttypmod), case when a.attnotnull then '!' else '' end), ' ' order by a.attnum)) as line
+        from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname in ('auth', 'storage', 'realtime') and c.relkind in ('r', 'p') and not c.relispartition
+            and a.attnum > 0 and not a.attisdropped
+        group by n.nspname, c.relname) t";
+    ready.owner.batch_execute("set search_path = ''").await.unwrap();
+    let found = text(&ready.owner, sql).await;
+    for (found, expected) in found.lines().zip(include_str!("columns.txt").lines()) {
+        assert_eq!(found, expected);
+    }
+    assert_eq!(found.lines().count(), include_str!("columns.txt").lines().count());
+}

@@ -215,12 +215,17 @@ async fn without_the_contract_nothing_runs() {
 async fn a_value_added_to_an_enum_can_be_used_in_the_same_file() {
     let mut ready = ready().await;
     let files = Files::new(&[
-        (A, "create type mood as enum ('ok'); create table a (m mood); alter type mood add value 'new'; "),
+        (
+            A,
+            "create type mood as enum ('ok'); create table a (m mood); alter type mood add value 'new'; insert into a values ('new');",
+        ),
         (
             B,
             "alter type mood add value 'glad'; insert into a values ('glad'); alter type mood add value 'sad';",
         ),
     ]);
+    let planned = plan(&ready.owner, &files.folder()).await.unwrap();
+    assert_eq!(planned.iter().map(|p| p.one_transaction).collect::<Vec<_>>(), [true, false]);
     up(&mut ready, &files).await.unwrap();
-    assert_eq!(text(&ready.owner, "select string_agg(m::text, ',') from a").await, "glad");
+    assert_eq!(text(&ready.owner, "select string_agg(m::text, ',') from a").await, "new,glad");
 }
