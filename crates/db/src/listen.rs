@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::poll_fn;
 use postgres_protocol::escape::escape_identifier;
 use rand::RngExt as _;
 use tokio::sync::{Notify, broadcast, mpsc};
@@ -210,7 +209,7 @@ async fn activate(shared: &Shared, client: &tokio_postgres::Client) -> Result<()
 
 async fn drive(mut driver: Driver, sender: mpsc::UnboundedSender<tokio_postgres::Notification>) -> String {
     loop {
-        match poll_fn(|cx| driver.poll_message(cx)).await {
+        match std::future::poll_fn(|cx| driver.poll_message(cx)).await {
             Some(Ok(AsyncMessage::Notification(n))) => {
                 if sender.send(n).is_err() {
                     return "no longer wanted".to_owned();
