@@ -23,7 +23,7 @@ fn main(output: Output, reversed: bool) -> Main {
         order: "id.asc".into(),
         reversed,
         key_columns: vec![1],
-        single: false,
+        ..Main::default()
     }
 }
 

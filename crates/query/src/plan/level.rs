@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedplate_core::Problem;
 
-use super::order::seek;
+use super::order::{is_one_row, seek};
 use super::planner::{Planner, Shape, output_name};
 use super::relate::{Near, Way, embed_name};
 use super::tree::{Alias, Cond, Field, FieldValue, Join, JoinKind, Level, Limit, Source};
@@ -73,7 +73,7 @@ impl<'a> Planner<'a> {
                 )
                 .hint("Embed a to-one relation, or aggregate inside the list"));
         }
-        let one_row = place == Place::Top && node.page.seek.is_none() && self.is_one_row(node, &part.scope);
+        let one_row = place == Place::Top && node.page.seek.is_none() && is_one_row(node, &part.scope);
         let mut order = self.order(node, &part.scope, &part.fields, collapsed, place)?;
         if one_row {
             order.keys.clear();

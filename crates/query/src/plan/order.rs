@@ -140,18 +140,20 @@ impl<'a> Planner<'a> {
             });
         primary.chain(uniques).filter(move |columns| columns.iter().all(|column| self.reads(id, *column)))
     }
+}
 
-    /// Whether the filters pin a unique key of a table, so that there is one row at most.
-    pub(super) fn is_one_row(&self, node: &Node, scope: &Scope<'a>) -> bool {
-        let Shape::Relation { id, relation, checked: true } = scope.shape else { return false };
-        if !matches!(relation.kind, RelationKind::Table | RelationKind::Partitioned) {
-            return false;
-        }
-        let mut pinned = Vec::new();
-        node.filters.iter().for_each(|filter| pins(filter, &mut pinned));
-        self.unique_keys(id)
-            .any(|key| key.iter().all(|id| pinned.contains(&column(relation, *id).name.as_str())))
+/// Whether the filters pin a unique key of a table, so that there is one row at most.
+pub(super) fn is_one_row(node: &Node, scope: &Scope<'_>) -> bool {
+    let Shape::Relation { relation, checked: true, .. } = scope.shape else { return false };
+    if !matches!(relation.kind, RelationKind::Table | RelationKind::Partitioned) {
+        return false;
     }
+    let mut pinned = Vec::new();
+    node.filters.iter().for_each(|filter| pins(filter, &mut pinned));
+    // `=` passes no NULL, so unique columns that may be NULL count as well.
+    let keys = relation.uniques.iter().map(|unique| &unique.columns).chain([&relation.primary_key]);
+    keys.filter(|key| !key.is_empty())
+        .any(|key| key.iter().all(|id| pinned.contains(&column(relation, *id).name.as_str())))
 }
 
 /// Grouped and distinct rows differ in their plain fields, so ordering by all of them is total.

@@ -52,8 +52,12 @@ impl<'a> Planner<'a> {
         let conflict = insert.conflict.as_ref().map(|c| self.conflict(id, c, &columns)).transpose()?;
         let mut returning = self.returning(id, &insert.returning, alias)?;
         let upserts = matches!(&conflict, Some(c) if matches!(c.action, OnConflictAction::Update { .. }));
-        // `xmax` is a system column: it takes the privilege on the whole table, and only plain tables have it.
-        returning.inserted = upserts && relation.kind == RelationKind::Table && self.holds(id, Verb::Select);
+        // `xmax` is a system column: it takes the privilege on the whole table, and only plain tables have it. Not
+        // asked for where the role does not read, because RETURNING applies its SELECT policies.
+        returning.inserted = upserts
+            && relation.kind == RelationKind::Table
+            && self.holds(id, Verb::Select)
+            && self.gate.relation(self.catalog, self.role, id, Verb::Select).is_ok();
         if matches!(insert.returning, Returning::Rows(_) | Returning::Key) {
             returning.key = self.location_key(id);
         }

@@ -15,7 +15,7 @@ use crate::statement::{Main, Param, Planned};
 
 pub(super) fn insert(insert: &Insert) -> Planned {
     let guards = insert.guard.iter().map(super::guard).collect();
-    let main = write(&insert.returning, insert.alias, |text| {
+    let main = write(&insert.returning, &insert.relation, insert.alias, |text| {
         text.put("INSERT INTO ").name(&insert.relation).put(" AS ").alias(insert.alias);
         match &insert.rows {
             InsertRows::One(fields) => one(text, fields),
@@ -29,7 +29,7 @@ pub(super) fn insert(insert: &Insert) -> Planned {
 }
 
 pub(super) fn update(update: &Update) -> Planned {
-    let main = write(&update.returning, update.alias, |text| {
+    let main = write(&update.returning, &update.relation, update.alias, |text| {
         text.put("UPDATE ").name(&update.relation).put(" AS ").alias(update.alias).put(" SET ");
         text.list(&update.set, ", ", |text, (name, input)| {
             text.ident(name).put(" = ");
@@ -41,7 +41,7 @@ pub(super) fn update(update: &Update) -> Planned {
 }
 
 pub(super) fn delete(delete: &Delete) -> Planned {
-    let main = write(&delete.returning, delete.alias, |text| {
+    let main = write(&delete.returning, &delete.relation, delete.alias, |text| {
         text.put("DELETE FROM ")
             .name(&delete.relation)
             .put(" AS ")
@@ -183,11 +183,16 @@ fn on_conflict(text: &mut Text, conflict: &OnConflict) {
 /// user's column unless on purpose.
 const INSERTED: &str = "xmax = 0";
 
-fn write(returning: &Returning, alias: Alias, statement: impl FnOnce(&mut Text)) -> Main {
+fn write(
+    returning: &Returning,
+    relation: &Qualified,
+    alias: Alias,
+    statement: impl FnOnce(&mut Text),
+) -> Main {
     if returning.direct {
         direct(returning, alias, statement)
     } else {
-        through_cte(returning, alias, statement)
+        through_cte(returning, relation, alias, statement)
     }
 }
 
@@ -217,7 +222,12 @@ fn direct(returning: &Returning, alias: Alias, statement: impl FnOnce(&mut Text)
     main
 }
 
-fn through_cte(returning: &Returning, alias: Alias, statement: impl FnOnce(&mut Text)) -> Main {
+fn through_cte(
+    returning: &Returning,
+    relation: &Qualified,
+    alias: Alias,
+    statement: impl FnOnce(&mut Text),
+) -> Main {
     let mut text = Text::default();
     let mut columns = Columns::default();
     let mut main = Main::default();
@@ -243,7 +253,8 @@ fn through_cte(returning: &Returning, alias: Alias, statement: impl FnOnce(&mut 
     };
     if used.whole_row(alias) {
         separate(&mut text);
-        text.alias(alias).put(" AS \"row\"");
+        // The cast keeps a column that is named like the alias from being taken for the row.
+        text.alias(alias).put(".*::").name(relation).put(" AS \"row\"");
     }
     if returning.inserted {
         separate(&mut text);

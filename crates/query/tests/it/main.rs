@@ -5,4 +5,5 @@ mod catalog;
 mod encode;
 mod pgtext;
 mod random;
+mod sql;
 mod syntax;
