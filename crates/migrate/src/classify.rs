@@ -31,11 +31,7 @@ pub(crate) enum Kind {
     },
     /// `ALTER TYPE … ADD VALUE 'x'`: `x` cannot be used before the transaction ends.
     AddEnumValue {
-        enumeration: String,
         value: String,
-    },
-    CreateType {
-        name: String,
     },
 }
 
@@ -113,9 +109,6 @@ pub(crate) fn classify(sql: &str) -> Kind {
         ["comment", "on", "event", "trigger"] => Kind::EventTrigger,
         ["alter", "role" | "user" | "database", ..] => stored_setting(&parts),
         ["alter", "type", ..] => enum_value(&parts),
-        ["create", "type", ..] => {
-            name_at(&parts, 2).map_or(Kind::Plain, |n| Kind::CreateType { name: n.name })
-        }
         _ => alone(&words, &parts).map_or(Kind::Plain, Kind::Alone),
     }
 }
@@ -251,10 +244,8 @@ fn enum_value(parts: &[Part]) -> Kind {
     if parts.get(add + 1) != Some(&word("value")) {
         return Kind::Plain;
     }
-    match (name_at(parts, 2), parts.get(skip_if(parts, add + 2))) {
-        (Some(enumeration), Some(Part::Text(value))) => {
-            Kind::AddEnumValue { enumeration: enumeration.name, value: value.clone() }
-        }
+    match parts.get(skip_if(parts, add + 2)) {
+        Some(Part::Text(value)) => Kind::AddEnumValue { value: value.clone() },
         _ => Kind::Plain,
     }
 }
@@ -331,7 +322,7 @@ mod tests {
             ("alter role authenticator set statement_timeout = '1s'", Kind::Plain),
             (
                 "alter type s.t add value if not exists 'b''c' after 'a'",
-                Kind::AddEnumValue { enumeration: "t".into(), value: "b'c".into() },
+                Kind::AddEnumValue { value: "b'c".into() },
             ),
             ("alter type t rename value 'a' to 'b'", Kind::Plain),
             ("comment on extension \"x\" is 'y'", Kind::TouchExtension { name: "x".into() }),

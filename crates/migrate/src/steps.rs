@@ -39,12 +39,10 @@ pub(crate) fn is_one_transaction(prepared: &Prepared<'_>) -> bool {
     !asks_for_steps(prepared.script)
         && !kinds.iter().any(|kind| matches!(kind, Kind::Alone(_) | Kind::Rollback))
         && !kinds.iter().enumerate().any(|(at, kind)| match kind {
-            // A new enum value can be used only after the transaction that adds it, unless that made the type as well.
-            Kind::AddEnumValue { enumeration, value } => {
-                let made_here =
-                    |kind: &Kind| matches!(kind, Kind::CreateType { name } if name == enumeration);
-                !kinds[..at].iter().any(made_here)
-                    && (at + 1..kinds.len()).any(|later| mentions_text(prepared.sql(later), value))
+            // A new enum value can be used only after the transaction that adds it (before PostgreSQL 17 also when
+            // that transaction made the type).
+            Kind::AddEnumValue { value } => {
+                (at + 1..kinds.len()).any(|later| mentions_text(prepared.sql(later), value))
             }
             _ => false,
         })

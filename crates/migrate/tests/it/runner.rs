@@ -225,7 +225,7 @@ async fn a_value_added_to_an_enum_can_be_used_in_the_same_file() {
         ),
     ]);
     let planned = plan(&ready.owner, &files.folder()).await.unwrap();
-    assert_eq!(planned.iter().map(|p| p.one_transaction).collect::<Vec<_>>(), [true, false]);
+    assert_eq!(planned.iter().map(|p| p.one_transaction).collect::<Vec<_>>(), [false, false]);
     up(&mut ready, &files).await.unwrap();
     assert_eq!(text(&ready.owner, "select string_agg(m::text, ',') from a").await, "new,glad");
 }
