@@ -177,8 +177,9 @@ impl<'b> Reader<'b> {
             return Err(self.here("an object"));
         }
         self.object(|key, raw| {
-            let raw = RawValue::from_string(raw.to_owned())
-                .map_err(|e| Problem::internal_error("a JSON value that was read is not JSON").caused_by(e))?;
+            let raw = RawValue::from_string(raw.to_owned()).map_err(|e| {
+                Problem::internal_error("a JSON value that was read is not JSON").caused_by(e)
+            })?;
             fields.push((Name::from(key), raw));
             Ok(())
         })?;
@@ -227,7 +228,9 @@ impl<'b> Reader<'b> {
             self.value()?;
             field(&key, &self.text[from..self.at])?;
             if !seen.insert(key.clone()) {
-                return Err(fault(format!("the key {key:?} stands twice in one object")).field(key, "is given twice"));
+                return Err(
+                    fault(format!("the key {key:?} stands twice in one object")).field(key, "is given twice")
+                );
             }
             self.space();
             match self.next() {
@@ -368,7 +371,9 @@ mod tests {
 
     #[test]
     fn values_keep_their_text() {
-        let fields = object(" {\"a\": 0.10000000000000000001, \"b\\u0062\" : {\"x\": [1, 2]} ,\"c\":1e999}\n").unwrap();
+        let fields =
+            object(" {\"a\": 0.10000000000000000001, \"b\\u0062\" : {\"x\": [1, 2]} ,\"c\":1e999}\n")
+                .unwrap();
         let expected = [("a", "0.10000000000000000001"), ("bb", "{\"x\": [1, 2]}"), ("c", "1e999")];
         assert_eq!(fields, expected.map(|(n, v)| (n.to_owned(), v.to_owned())));
         assert!(object("{}").unwrap().is_empty());
@@ -377,11 +382,41 @@ mod tests {
     #[test]
     fn a01_a_body_has_one_meaning_or_none() {
         for bad in [
-            "", " ", "{", "}", "[]", "null", "7", "\"x\"", "{}{}", "{} x", "{\"a\":1,}", "{\"a\" 1}", "{a:1}",
-            "{'a':1}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":NaN}", "{\"a\":Infinity}",
-            "{\"a\":1e}", "{\"a\":tru}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}", "{\"a\":\"\\ud800\"}",
-            "{\"a\":\"\\udc00\\ud800\"}", "{\"a\":\"\\u12\"}", "{\"a\":\"x}", "{\"a\":\"\\", "\u{feff}{}",
-            "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "{\"x\":{\"a\":1,\"a\":2}}", "{\"a\":[1 2]}", "{\"a\":[1,]}",
+            "",
+            " ",
+            "{",
+            "}",
+            "[]",
+            "null",
+            "7",
+            "\"x\"",
+            "{}{}",
+            "{} x",
+            "{\"a\":1,}",
+            "{\"a\" 1}",
+            "{a:1}",
+            "{'a':1}",
+            "{\"a\":01}",
+            "{\"a\":1.}",
+            "{\"a\":.5}",
+            "{\"a\":+1}",
+            "{\"a\":NaN}",
+            "{\"a\":Infinity}",
+            "{\"a\":1e}",
+            "{\"a\":tru}",
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\\x\"}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":\"\\udc00\\ud800\"}",
+            "{\"a\":\"\\u12\"}",
+            "{\"a\":\"x}",
+            "{\"a\":\"\\",
+            "\u{feff}{}",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "{\"x\":{\"a\":1,\"a\":2}}",
+            "{\"a\":[1 2]}",
+            "{\"a\":[1,]}",
             "{\"a\":/**/1}",
         ] {
             assert_eq!(object(bad).map_err(|p| p.status()), Err(400), "{bad}");

@@ -4,6 +4,7 @@ mod objects;
 mod relationships;
 mod rules;
 mod size;
+mod validate;
 
 use bedplate_query::catalog::introspect::{self, Answer};
 use bedplate_query::catalog::{Catalog, RelationId, assemble};
