@@ -36,6 +36,12 @@ impl RequestBody {
         }
     }
 
+    /// Takes the body out of a request that is still looked at; an empty one stays behind.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self { incoming: self.incoming.take(), ..*self }
+    }
+
     pub(crate) fn refuse_encoded(&mut self) {
         self.encoded = true;
     }

@@ -8,6 +8,7 @@ use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+use smallvec::SmallVec;
 
 use crate::config::Compression;
 use crate::response::{Body, Response};
@@ -32,12 +33,21 @@ impl Encoding {
     }
 }
 
+/// What the client said about encodings; read only when there is something to compress.
+pub(crate) struct AcceptEncoding(SmallVec<[HeaderValue; 1]>);
+
+impl AcceptEncoding {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(ACCEPT_ENCODING).iter().cloned().collect())
+    }
+}
+
 /// The best encoding the client takes, `None` for sending as it is.
-pub(crate) fn negotiate(headers: &HeaderMap) -> Option<Encoding> {
+fn negotiate(accept: &AcceptEncoding) -> Option<Encoding> {
     // 1000ths, as q-values have three decimals; None: not named.
     let mut weights = [None; Encoding::ALL.len()];
     let (mut identity, mut rest) = (None, None);
-    for value in headers.get_all(ACCEPT_ENCODING) {
+    for value in &accept.0 {
         for item in value.to_str().unwrap_or_default().split(',') {
             let (coding, quality) = item.split_once(';').map_or((item, None), |(c, q)| (c, Some(q)));
             let Some(weight) = quality.map_or(Some(1000), weight) else { continue };
@@ -63,8 +73,8 @@ fn weight(parameter: &str) -> Option<u16> {
     (key.trim().eq_ignore_ascii_case("q") && (0.0..=1.0).contains(&value)).then_some((value * 1000.0) as u16)
 }
 
-/// Compresses the answer where that is allowed and pays. `encoding` is what the client negotiated.
-pub(crate) async fn apply(response: &mut Response, encoding: Option<Encoding>, config: &Compression) {
+/// Compresses the answer where that is allowed and pays.
+pub(crate) async fn apply(response: &mut Response, accept: &AcceptEncoding, config: &Compression) {
     if !config.enabled || !is_eligible(response) {
         return;
     }
@@ -73,7 +83,7 @@ pub(crate) async fn apply(response: &mut Response, encoding: Option<Encoding>, c
         return;
     }
     response.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
-    let Some(encoding) = encoding else { return };
+    let Some(encoding) = negotiate(accept) else { return };
     let body = body.clone();
     let compressed = if body.len() > config.offload_bytes {
         let original = body.clone();
@@ -152,7 +162,7 @@ mod tests {
     fn chosen(accept: &str) -> Option<Encoding> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, accept.parse().unwrap());
-        negotiate(&headers)
+        negotiate(&AcceptEncoding::of(&headers))
     }
 
     #[test]
@@ -167,6 +177,6 @@ mod tests {
         assert_eq!(chosen("identity;q=0.5, gzip;q=0.6"), Some(Encoding::Gzip));
         assert_eq!(chosen("deflate"), None);
         assert_eq!(chosen("gzip;q=nonsense"), None);
-        assert_eq!(negotiate(&HeaderMap::new()), None);
+        assert_eq!(negotiate(&AcceptEncoding::of(&HeaderMap::new())), None);
     }
 }

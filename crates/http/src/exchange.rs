@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version}
 use crate::access_log;
 use crate::app::App;
 use crate::client::{self, Client};
-use crate::compress::{self, Encoding};
+use crate::compress::AcceptEncoding;
 use crate::connection::Connection;
 use crate::metrics::ClassMetrics;
 use crate::report::Report;
@@ -31,7 +31,7 @@ pub(crate) struct Exchange {
     pub(crate) version: Version,
     pub(crate) client: Client,
     pub(crate) origin: Option<HeaderValue>,
-    pub(crate) encoding: Option<Encoding>,
+    pub(crate) accept_encoding: AcceptEncoding,
     pub(crate) report: Arc<Report>,
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     pub(crate) principal: Option<Arc<Principal>>,
@@ -46,7 +46,6 @@ impl Exchange {
         connection.app.metrics.in_flight.fetch_add(1, Relaxed);
         let proxies = &connection.app.config.trusted_proxies;
         let client = client::identify(connection.peer, proxies, &mut head.headers);
-        let encoding = compress::negotiate(&head.headers);
         Self {
             started: Instant::now(),
             request_id: request_id(&head.headers),
@@ -56,7 +55,7 @@ impl Exchange {
             version: head.version,
             client,
             origin: head.headers.get(http::header::ORIGIN).cloned(),
-            encoding,
+            accept_encoding: AcceptEncoding::of(&head.headers),
             report: Arc::default(),
             endpoint: None,
             principal: None,

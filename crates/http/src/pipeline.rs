@@ -248,7 +248,7 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
     } else {
         headers.remove(CONNECTION);
     }
-    compress::apply(&mut response, exchange.encoding, &app.config.compression).await;
+    compress::apply(&mut response, &exchange.accept_encoding, &app.config.compression).await;
     if exchange.method == Method::HEAD {
         drop_body(&mut response);
     }

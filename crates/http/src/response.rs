@@ -33,7 +33,8 @@ pub enum Body {
 
 impl Response {
     pub fn new(status: StatusCode, body: Body) -> Self {
-        Self { status, headers: HeaderMap::new(), body }
+        // Room for what the pipeline adds, so that the map does not grow and hash itself anew.
+        Self { status, headers: HeaderMap::with_capacity(12), body }
     }
 
     /// No body, for example 204 or 304.
