@@ -2,6 +2,7 @@
 //! command line all come through here.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bedplate_core::Problem;
 use bedplate_migrate::{
@@ -129,4 +130,33 @@ pub fn seeds(loaded: &Loaded) -> Result<Seeds, Problem> {
         }
     }
     Ok(seeds)
+}
+
+/// A runner's event as a sentence for a person.
+pub fn describe(event: &Event) -> String {
+    let seconds = |took: &Duration| format!("{:.2} s", took.as_secs_f64());
+    match event {
+        Event::Waiting { waited, holder } => {
+            format!(
+                "waiting for another process that migrates this database ({holder}), {} s",
+                waited.as_secs()
+            )
+        }
+        Event::Adopted { versions } => {
+            format!("{} migrations applied by Supabase's tools taken over", versions.len())
+        }
+        Event::Started { file, statements, .. } => format!("{file}: {statements} statements"),
+        Event::Resumed { file, done } => format!("{file}: goes on behind statement {done}"),
+        Event::Step { file, statement, of } => format!("{file}: statement {statement} of {of}"),
+        Event::LockRetry { file, attempt, blocked_by, .. } => {
+            format!("{file}: waits for a lock, try {attempt}: {blocked_by}")
+        }
+        Event::Notice { file, text } => format!("{file}: {text}"),
+        Event::Applied { file, took } => format!("{file}: applied in {}", seconds(took)),
+        Event::Undone { file, took } => format!("{file}: undone in {}", seconds(took)),
+        Event::PoliciesApplied { files, took } => {
+            format!("policies: {files} files applied in {}", seconds(took))
+        }
+        Event::Seeded { file, took } => format!("{file}: run in {}", seconds(took)),
+    }
 }

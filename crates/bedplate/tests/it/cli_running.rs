@@ -125,8 +125,9 @@ fn saving_a_file_applies_it() {
 fn serve_wants_the_migrations_applied_and_then_serves() {
     let (_root, project) = project();
     let free = ["--set", "server.admin_port=0", "--port", "0"];
-    let err = failure(&project, &[&["serve"], &free[..]].concat(), 6);
-    assert!(err.contains("init") && err.contains("bedplate migrate up"), "{err}");
+    let ran = Bedplate::new(&project, &[&["--text", "serve"], &free[..]].concat()).run();
+    assert_eq!(ran.code, 6, "{}", ran.err);
+    assert!(ran.err.contains("init") && ran.err.contains("bedplate migrate up"), "{}", ran.err);
     let mut serve = Running::start(&project, &["serve", "--migrate", "--set", "server.pre_drain=0s"]);
     let address = serve.ready();
     assert_eq!(get(address, "/health/ready", None).0, 200);

@@ -51,7 +51,8 @@ pub fn settings(loaded: &Loaded) -> Vec<Check> {
 fn dotenv(loaded: &Loaded) -> Option<Check> {
     let path = loaded.dir.join(".env");
     let mode = std::fs::metadata(&path).ok()?.permissions().mode() & 0o777;
-    Some(if mode & 0o077 == 0 {
+    let is_open = mode & 0o077 != 0;
+    Some(if !is_open {
         Check::pass("dotenv", "closed to others")
     } else {
         Check::warn(
