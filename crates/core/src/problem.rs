@@ -107,6 +107,13 @@ impl Problem {
         self
     }
 
+    /// Takes the hint away, where it is for developers and this is not development.
+    #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.0.hint = None;
+        self
+    }
+
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, fault: impl Into<String>) -> Self {
         self.0.fields.entry(name.into()).or_default().push(fault.into());

@@ -1,1 +1,134 @@
-//! Runs plans: catalog snapshots and reload, plan cache, user transactions.
+//! Runs plans: holds the catalog snapshot and the plans made against it, takes a connection, sends the security context and
+//! the statements as one pipeline, and encodes the rows into the caller's buffer.
+//!
+//! This is the only door to users' tables for requests. It takes a [`Ctx`](bedplate_core::Ctx): no caller, no query.
+
+pub mod catalog;
+mod context;
+mod plans;
+pub mod problems;
+mod run;
+mod sink;
+mod violations;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bedplate_core::problem::{FORBIDDEN, NOT_FOUND, UNAUTHENTICATED};
+use bedplate_core::{Ctx, Problem};
+use bedplate_db::Pools;
+use bedplate_query::catalog::{Catalog, RelationId, RoleId};
+use bedplate_query::gate::{Denial, Gate, Verb};
+use bedplate_query::limits::Limits;
+
+pub use context::Timeouts;
+pub use plans::Snapshot;
+pub use run::{Answer, RunOptions, Timings, answers_rows};
+
+use context::TimeoutTexts;
+
+/// What [`Data`] is made with.
+pub struct Config {
+    /// The role that request connections log in as.
+    pub login: String,
+    pub limits: Limits,
+    pub timeouts: Timeouts,
+    /// Plans kept per catalog snapshot.
+    pub plan_cache_entries: usize,
+    /// Development: a refusal says which grant or policy is missing.
+    pub explain_refusals: bool,
+}
+
+/// The engine behind every front door. Shared by all requests.
+pub struct Data {
+    pools: Pools,
+    gate: ArcSwap<GateHolder>,
+    snapshot: ArcSwap<Snapshot>,
+    limits: Limits,
+    timeouts: TimeoutTexts,
+    login: String,
+    plan_cache_entries: usize,
+    explain_refusals: bool,
+}
+
+/// `ArcSwap` needs a sized type.
+struct GateHolder(Arc<dyn Gate>);
+
+impl Data {
+    pub fn new(pools: Pools, gate: Arc<dyn Gate>, catalog: Arc<Catalog>, config: Config) -> Self {
+        Self {
+            pools,
+            gate: ArcSwap::from_pointee(GateHolder(gate)),
+            snapshot: ArcSwap::from_pointee(Snapshot::new(catalog, config.plan_cache_entries)),
+            limits: config.limits,
+            timeouts: TimeoutTexts::new(&config.timeouts),
+            login: config.login,
+            plan_cache_entries: config.plan_cache_entries,
+            explain_refusals: config.explain_refusals,
+        }
+    }
+
+    /// The snapshot that requests starting now use.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub fn catalog(&self) -> Arc<Catalog> {
+        Arc::clone(&self.snapshot.load().catalog)
+    }
+
+    /// Puts a new catalog in place. Requests under way finish with the old one.
+    pub fn replace_catalog(&self, catalog: Arc<Catalog>) {
+        self.snapshot.store(Arc::new(Snapshot::new(catalog, self.plan_cache_entries)));
+    }
+
+    pub fn gate(&self) -> Arc<dyn Gate> {
+        Arc::clone(&self.gate.load().0)
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// The role of a caller in the present catalog; a problem when it may not make requests.
+    pub fn role(&self, catalog: &Catalog, ctx: &Ctx) -> Result<RoleId, Problem> {
+        context::role(catalog, &self.login, ctx)
+    }
+
+    /// Whether the gate lets the caller do this with a relation, as a problem otherwise: 404 for what it may not know of.
+    pub fn permit(
+        &self,
+        ctx: &Ctx,
+        catalog: &Catalog,
+        role: RoleId,
+        relation: RelationId,
+        verb: Verb,
+    ) -> Result<(), Problem> {
+        let denial = self.gate.load().0.relation(catalog, role, relation, verb);
+        denial.map_err(|denial| match denial {
+            Denial::Hidden(why) => Problem::new(&NOT_FOUND).internal(why),
+            Denial::Forbidden(why) => self.refusal(ctx, Problem::new(&FORBIDDEN).hint(why)),
+        })
+    }
+
+    /// A refusal as the caller gets it: signing in may help who is not signed in, and hints are for developers.
+    pub(crate) fn refusal(&self, ctx: &Ctx, problem: Problem) -> Problem {
+        if *problem.code() != FORBIDDEN {
+            return problem;
+        }
+        let problem = if ctx.principal.is_signed_in() {
+            problem
+        } else {
+            let told = Problem::new(&UNAUTHENTICATED).header("WWW-Authenticate", "Bearer");
+            match problem.hint_text() {
+                Some(hint) => told.hint(hint.to_owned()),
+                None => told,
+            }
+        };
+        if self.explain_refusals { problem } else { problem.without_hint() }
+    }
+}

@@ -4,22 +4,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bedplate_cluster::Offer;
 use bedplate_core::Problem;
 use bedplate_migrate::Event;
 use bedplate_settings::Loaded;
 use serde_json::json;
 
-use super::database::{self, Database, Opening};
+use super::database::{self, Ask, Database, Opening};
 use super::keys::Keys;
 use super::report::{Line, Report};
-use super::service::{Service, access_config};
+use super::service::{Service, request_roles, rules};
 use super::{Mode, first_answer, lines, schema, watch};
 
 pub struct Options {
     pub report: Arc<dyn Report>,
     /// Asks whether PostgreSQL may be downloaded.
-    pub ask: Option<Arc<dyn Fn(&Offer) -> bool + Send + Sync>>,
+    pub ask: Option<Ask>,
 }
 
 /// Runs until a signal ends it. Whatever happens, the private server is stopped in order.
@@ -105,7 +104,7 @@ async fn apply(
 }
 
 fn show_event(event: &Event, report: &dyn Report) {
-    report.progress(&event.to_string());
+    report.progress(&schema::describe(event));
 }
 
 /// Says what is served, and for what is not, which SQL would change that.
@@ -116,10 +115,8 @@ fn show_access(
     report: &dyn Report,
 ) {
     let catalog = service.loader.current();
-    let config = access_config(loaded);
-    let summary = bedplate_access::summary(&catalog, &config);
-    report.line(lines::policy(policies, &summary));
-    for finding in bedplate_access::report(&catalog, &config) {
+    report.line(lines::policy(policies, bedplate_access::coverage(&catalog)));
+    for finding in bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog)) {
         report.warning(&finding.to_string());
     }
 }
@@ -163,9 +160,10 @@ async fn update(
 ) -> Result<String, Problem> {
     let options = schema::options(loaded, false);
     let applied = schema::apply(database, loaded, &options, &mut |event| show_event(&event, report)).await?;
-    let seeded = match loaded.settings.dev.seed {
-        true => Some(schema::seed(database, loaded, false, &mut |event| show_event(&event, report)).await?),
-        false => None,
+    let seeded = if loaded.settings.dev.seed {
+        Some(schema::seed(database, loaded, false, &mut |event| show_event(&event, report)).await?)
+    } else {
+        None
     };
     // Not only when told by the database: the next request is to see the change.
     service.loader.reload().await?;
@@ -176,7 +174,7 @@ async fn update(
     if applied.policies.applied {
         done.push("policies applied".to_owned());
     }
-    let is_new = |outcome: &bedplate_migrate::Seeded| matches!(outcome, bedplate_migrate::Seeded::Ran { .. });
+    let is_new = |outcome: &bedplate_migrate::Seeded| *outcome == bedplate_migrate::Seeded::Now;
     if seeded.is_some_and(|seeded| seeded.files.iter().any(|(_, outcome)| is_new(outcome))) {
         done.push("seed applied".to_owned());
     }

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use bedplate_core::problem::{FORBIDDEN, MALFORMED, NOT_FOUND};
 use bedplate_core::Problem;
+use bedplate_core::problem::{FORBIDDEN, MALFORMED, NOT_FOUND};
 use bedplate_db::Connector;
 use bedplate_http::{Access, Request, Response, Route, handler_fn};
 use bedplate_settings::Loaded;
@@ -40,11 +40,14 @@ pub fn routes(loaded: &Loaded, keys: &Keys, database: &Database) -> Result<Vec<R
             let body = request.body.collect().await?;
             let body: Value = serde_json::from_slice(&body)
                 .map_err(|_| Problem::new(&MALFORMED).detail("send {\"user\": \"e-mail or id\"}"))?;
-            let name = body["user"].as_str().ok_or_else(|| Problem::new(&MALFORMED).field("user", "is required"))?;
+            let name =
+                body["user"].as_str().ok_or_else(|| Problem::new(&MALFORMED).field("user", "is required"))?;
             let client = service::owner(&dev.owner).await?;
             let user = users::find(&client, name).await?.ok_or_else(|| Problem::new(&NOT_FOUND))?;
             let token = dev.minter.mint(&user)?;
-            Ok(answer(&json!({ "data": { "access_token": token, "user": { "id": user.id, "email": user.email } } })))
+            Ok(answer(
+                &json!({ "data": { "access_token": token, "user": { "id": user.id, "email": user.email } } }),
+            ))
         }
     });
     Ok(vec![

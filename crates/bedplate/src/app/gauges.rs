@@ -34,7 +34,12 @@ fn pool(name: &'static str, pool: &Pool, samples: &mut Samples) {
     gauge(samples, "bedplate_pool_idle_connections", "Connections that wait for work.", metrics.idle);
     gauge(samples, "bedplate_pool_waiting_requests", "Requests that wait for a connection.", metrics.waiting);
     samples.counter("bedplate_pool_acquired", "Leases given out.", &labels, metrics.acquired);
-    samples.counter("bedplate_pool_timeouts", "Requests that got no connection in time.", &labels, metrics.timeouts);
+    samples.counter(
+        "bedplate_pool_timeouts",
+        "Requests that got no connection in time.",
+        &labels,
+        metrics.timeouts,
+    );
     samples.counter(
         "bedplate_pool_waited_microseconds",
         "Time that requests waited for a connection.",
@@ -65,7 +70,12 @@ fn catalog(loader: &Loader, samples: &mut Samples) {
         catalog.relations.len() as f64,
     );
     samples.counter("bedplate_catalog_loads", "Times the catalog was read.", &[], statistics.loads);
-    samples.counter("bedplate_catalog_failures", "Times reading the catalog failed.", &[], statistics.failures);
+    samples.counter(
+        "bedplate_catalog_failures",
+        "Times reading the catalog failed.",
+        &[],
+        statistics.failures,
+    );
     let took = statistics.timings.queries + statistics.timings.assemble;
     samples.gauge("bedplate_catalog_load_seconds", "Duration of the last load.", &[], took.as_secs_f64());
 }

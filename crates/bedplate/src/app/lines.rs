@@ -27,7 +27,11 @@ pub fn postgres(loaded: &Loaded, database: &Database) -> Line {
             let target = database.owner.target();
             let hosts: Vec<String> = target.hosts.iter().map(ToString::to_string).collect();
             let text = format!("external, {} database {}", hosts.join(", "), target.database);
-            Line::new("postgres", text, json!({ "managed": false, "hosts": hosts, "database": target.database }))
+            Line::new(
+                "postgres",
+                text,
+                json!({ "managed": false, "hosts": hosts, "database": target.database }),
+            )
         }
     }
 }
@@ -58,18 +62,19 @@ pub fn migrate(report: &Report) -> Line {
     Line::new("migrate", text, json!(report))
 }
 
-pub fn policy(report: &PoliciesReport, summary: &bedplate_access::Summary) -> Line {
-    let applied = if report.applied { format!("{} files applied", report.files) } else { "unchanged".to_owned() };
-    let text = format!("{summary}; {applied}");
+pub fn policy(report: &PoliciesReport, coverage: bedplate_access::Coverage) -> Line {
+    let applied =
+        if report.applied { format!("{} files applied", report.files) } else { "unchanged".to_owned() };
+    let text = format!("{coverage}; {applied}");
     let data = json!({
-        "files": report.files, "applied": report.applied, "tables": summary.tables, "covered": summary.covered,
-        "open": summary.open,
+        "files": report.files, "applied": report.applied, "tables": coverage.tables, "covered": coverage.covered,
+        "open": coverage.open,
     });
     Line::new("policy", text, data)
 }
 
 pub fn seed(report: &SeedReport) -> Line {
-    let ran = report.files.iter().filter(|(_, outcome)| matches!(outcome, Seeded::Ran { .. })).count();
+    let ran = report.files.iter().filter(|(_, outcome)| *outcome == Seeded::Now).count();
     let rows: Vec<String> = report.rows.iter().map(|(table, rows)| format!("{rows} {table}")).collect();
     let text = match (report.files.len(), ran) {
         (0, _) => "no seed files".to_owned(),

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::database::{self, Database, Opening};
 use super::keys::Keys;
 use super::report::{Line, Report};
-use super::service::{Service, access_config};
+use super::service::{Service, request_roles, rules};
 use super::{Mode, first_answer, lines, schema};
 
 bedplate_core::codes! {
@@ -57,7 +57,7 @@ async fn serve(
 async fn prepare(loaded: &Loaded, database: &Database, report: &dyn Report) -> Result<(), Problem> {
     if loaded.settings.migrations.auto_apply {
         let options = schema::options(loaded, false);
-        let show = &mut |event: bedplate_migrate::Event| report.progress(&event.to_string());
+        let show = &mut |event: bedplate_migrate::Event| report.progress(&schema::describe(&event));
         let applied = schema::apply(database, loaded, &options, show).await?;
         report.line(lines::migrate(&applied.migrations));
         return Ok(());
@@ -80,7 +80,8 @@ async fn prepare(loaded: &Loaded, database: &Database, report: &dyn Report) -> R
 /// Everything that was listed to be served must be protected; all faults at once.
 fn check_access(loaded: &Loaded, service: &Service) -> Result<(), Problem> {
     let catalog = service.loader.current();
-    let faults = bedplate_access::unsafe_exposure(&catalog, &access_config(loaded));
+    let findings = bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog));
+    let faults: Vec<_> = findings.iter().filter(|f| f.severity == bedplate_access::Severity::Error).collect();
     if faults.is_empty() {
         return Ok(());
     }

@@ -14,7 +14,8 @@ use bedplate_db::{Pools, system};
 use bedplate_http::{
     Access, App, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
 };
-use bedplate_query::cursor::Cursors;
+use bedplate_query::catalog::{Catalog, RoleId};
+use bedplate_query::cursor;
 use bedplate_settings::Loaded;
 use tokio::task::JoinSet;
 
@@ -44,20 +45,27 @@ pub struct Service {
 }
 
 impl Service {
-    pub async fn start(loaded: &Loaded, keys: &Keys, database: &Database, mode: Mode) -> Result<Self, Problem> {
+    pub async fn start(
+        loaded: &Loaded,
+        keys: &Keys,
+        database: &Database,
+        mode: Mode,
+    ) -> Result<Self, Problem> {
         let settings = &loaded.settings;
         let (read, write) = kit::pools(settings);
         let pools = Pools::new(database.api.clone(), read, write);
         // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
         let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
-        let options = catalog::Options { schemas: settings.database.schemas.clone(), ..catalog::Options::default() };
+        let options =
+            catalog::Options { schemas: settings.database.schemas.clone(), ..catalog::Options::default() };
         let loader = Arc::new(Loader::start(database.owner.clone(), hub.as_ref(), options).await?);
-        let rules = Arc::new(Rules::new(access_config(loaded)));
+        let rules = Arc::new(rules(loaded));
         let config = DataConfig {
             login: database.api.target().user.clone(),
             limits: kit::query_limits(settings),
             timeouts: kit::timeouts(settings),
             plan_cache_entries: PLANS,
+            explain_refusals: mode == Mode::Dev,
         };
         let data = Arc::new(Data::new(pools.clone(), rules, loader.current(), config));
         follow_catalog(&loader, &data);
@@ -104,19 +112,27 @@ impl Service {
     }
 }
 
-pub fn access_config(loaded: &Loaded) -> bedplate_access::Config {
+/// The rules of `[access]`. In dev a refusal explains itself.
+pub fn rules(loaded: &Loaded) -> Rules {
     let settings = &loaded.settings;
     let access = &settings.access;
-    let require_rls = settings.database.schemas.iter().map(|s| (s.clone(), access.requires_rls(s))).collect();
-    bedplate_access::Config {
-        require_rls,
-        exposed: access.exposed.clone(),
-        views: access.views.clone(),
-        functions: access.functions.clone(),
-        foreign_tables: access.foreign_tables.clone(),
-        aggregates: settings.api.aggregates.clone(),
-        ..bedplate_access::Config::default()
-    }
+    let overrides = access.schemas.keys().map(|schema| (schema.clone(), access.requires_rls(schema)));
+    Rules::new(bedplate_access::Config {
+        require_rls: access.require_rls,
+        require_rls_in: overrides.collect(),
+        exposed: access.exposed.iter().cloned().collect(),
+        views: access.views.iter().cloned().collect(),
+        functions: access.functions.iter().cloned().collect(),
+        foreign_tables: access.foreign_tables.iter().cloned().collect(),
+        aggregates: settings.api.aggregates.iter().cloned().collect(),
+    })
+}
+
+/// The roles that requests run under, as far as the database has them.
+pub fn request_roles(loaded: &Loaded, catalog: &Catalog) -> Vec<RoleId> {
+    let auth = &loaded.settings.auth;
+    let names = [&auth.anon_role, &auth.authenticated_role, &auth.service_role];
+    names.into_iter().chain(&auth.extra_roles).filter_map(|name| catalog.find_role(name)).collect()
 }
 
 /// Hands each new catalog to the engine, as long as both live.
@@ -151,7 +167,8 @@ fn public_app(
         .shutdown(shutdown.clone())
         .routes(health_routes(Arc::clone(health)));
     if settings.api.enabled {
-        let cursors = Cursors::new(&keys.get(Key::Cursor).current, keys.get(Key::Cursor).previous.as_ref())?;
+        let cursors =
+            cursor::Keys::new(&keys.get(Key::Cursor).current, keys.get(Key::Cursor).previous.as_ref())?;
         let config = bedplate_api::Config { counts: kit::counts(settings), json: kit::body_limits(settings) };
         builder = builder.mount(Api::new(Arc::clone(data), cursors, config).mount());
     }
@@ -189,7 +206,8 @@ fn health(data: &Arc<Data>, shutdown: Shutdown) -> Health {
     Health::new(shutdown).check("database", move || {
         let data = Arc::clone(&data);
         async move {
-            let lease = data.pools().read.acquire(Some(std::time::Instant::now() + Duration::from_secs(2))).await;
+            let lease =
+                data.pools().read.acquire(Some(std::time::Instant::now() + Duration::from_secs(2))).await;
             lease.map(drop).map_err(|_| "no connection to the database".into())
         }
     })
@@ -198,8 +216,12 @@ fn health(data: &Arc<Data>, shutdown: Shutdown) -> Health {
 fn bind(address: SocketAddr, app: Arc<App>, setting: &str) -> Result<Listener, Problem> {
     Listener::bind(address, app).map_err(|error| {
         let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => format!("another program listens there; choose a port: --set {setting}=0"),
-            std::io::ErrorKind::PermissionDenied => format!("ports below 1024 need rights; choose another {setting}"),
+            std::io::ErrorKind::AddrInUse => {
+                format!("another program listens there; choose a port: --set {setting}=0")
+            }
+            std::io::ErrorKind::PermissionDenied => {
+                format!("ports below 1024 need rights; choose another {setting}")
+            }
             _ => format!("check server.host and {setting}"),
         };
         Problem::new(&LISTEN_FAILED).detail(format!("cannot listen on {address}: {error}")).hint(hint)

@@ -1,6 +1,7 @@
 //! The whole program, from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod api;
 mod cli;
 mod cli_config;
 mod cli_database;

@@ -1,0 +1,195 @@
+//! `POST /api/v1/{resource}`: one row (an object) or many (an array, one transaction), also below a parent.
+
+use std::time::Instant;
+
+use bedplate_core::problem::{FieldFaults, LIMIT_EXCEEDED, VALIDATION_FAILED};
+use bedplate_core::{Problem, Result};
+use bedplate_data::RunOptions;
+use bedplate_http::{RequestBody, Response};
+use bedplate_query::gate::Verb;
+use bedplate_query::request::{Insert, Name, Node, Returning, Rows, Style, Value, Values};
+use bedplate_query::{Operation, Request, ValueRef, validate};
+use bytes::BytesMut;
+use http::header::LOCATION;
+use http::{HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::path::Above;
+use crate::prefer::Preferences;
+use crate::resource::{Resource, parents, target};
+use crate::{Call, PREFIX, json, media, with_applied};
+
+const CAPACITY: usize = 1024;
+
+/// What may stand in a path segment unescaped (RFC 3986 §2.3).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+pub(crate) async fn create(
+    call: &Call<'_>,
+    above: Vec<Above<'_>>,
+    name: &str,
+    body: RequestBody,
+) -> Result<Response> {
+    call.report.set_class("api.create");
+    media::check_json(&call.request.headers)?;
+    let preferences = call.preferences()?;
+    let parsed = call.parse_query(|_| false, false)?;
+    refuse_filters(&parsed.node)?;
+    let resource = Resource::get(call, name)?;
+    let bytes = body.collect().await?;
+    let mut values = parsed.values;
+    let parents = parents(call, &above, &mut values)?;
+    let filled = foreign_key_columns(call, &above, &resource)?;
+    let body = validate::body::parse_rows(&bytes, &call.api.config.json)?;
+    let many = matches!(body, validate::body::Rows::Many(_));
+    let rows = rows(call, &resource, body, &bytes, &filled, &mut values)?;
+    let (returning, visible) = returning(call, &resource, parsed.node, &preferences);
+    let insert = Insert {
+        target: target(name),
+        parents,
+        rows,
+        conflict: None,
+        missing_default: true,
+        returning,
+        style: Style::NATIVE,
+    };
+    let request = Request { operation: Operation::Insert(insert), values };
+    let mut out = BytesMut::with_capacity(CAPACITY);
+    out.extend_from_slice(if many { b"{\"data\":[" } else { b"{\"data\":" });
+    let options = RunOptions { rollback: preferences.rollback, max_affected: None };
+    let answer = call.run(&request, options, &mut out).await?;
+    let started = Instant::now();
+    let mut response = if visible {
+        out.extend_from_slice(if many { b"]}" } else { b"}" });
+        json(StatusCode::CREATED, out)
+    } else {
+        Response::empty(StatusCode::CREATED)
+    };
+    let location = answer.page.key.filter(|_| !many).and_then(|key| location(name, &key));
+    if let Some(location) = location {
+        response.headers.insert(LOCATION, location);
+    }
+    call.rendered(started);
+    Ok(with_applied(response, &preferences))
+}
+
+/// Checks the rows and puts them into the request. Several rows travel as one JSON parameter.
+fn rows(
+    call: &Call<'_>,
+    resource: &Resource,
+    body: validate::body::Rows,
+    bytes: &[u8],
+    filled: &[Name],
+    values: &mut Values,
+) -> Result<Rows> {
+    match body {
+        validate::body::Rows::One(fields) => {
+            check(validate::create_below(&resource.catalog, resource.role, resource.id, &fields, filled))?;
+            Ok(Rows::One(columns(fields, values)?))
+        }
+        validate::body::Rows::Many(rows) => {
+            let most = call.api.data.limits().write_rows;
+            if rows.len() > most {
+                return Err(Problem::new(&LIMIT_EXCEEDED)
+                    .detail(format!("at most {most} rows can be created at once")));
+            }
+            let mut faults = FieldFaults::new();
+            let mut columns: Vec<Name> = Vec::new();
+            for (at, fields) in rows.iter().enumerate() {
+                let found =
+                    validate::create_below(&resource.catalog, resource.role, resource.id, fields, filled);
+                for (field, messages) in found.err().unwrap_or_default() {
+                    faults.insert(format!("{at}.{field}"), messages);
+                }
+                for (name, _) in fields {
+                    if !columns.contains(name) {
+                        columns.push(Name::clone(name));
+                    }
+                }
+            }
+            check(if faults.is_empty() { Ok(()) } else { Err(faults) })?;
+            let text = std::str::from_utf8(bytes).map_err(|_| invalid_body("the body is not UTF-8"))?;
+            let body = crate::paging::push(values, Value::Json(text.into()))?;
+            Ok(Rows::Many { columns, body })
+        }
+    }
+}
+
+/// The columns that the parent of a nested path fills, which the body leaves out.
+fn foreign_key_columns(call: &Call<'_>, above: &[Above<'_>], resource: &Resource) -> Result<Vec<Name>> {
+    let Some(last) = above.last() else { return Ok(Vec::new()) };
+    let parent = Resource::get(call, &last.resource)?;
+    let relation = resource.relation();
+    let keys = relation.foreign_keys.iter().filter(|key| key.target == parent.id);
+    let columns =
+        keys.flat_map(|key| key.columns.iter()).map(|c| relation.columns[c.0 as usize].name.as_str().into());
+    Ok(columns.collect())
+}
+
+/// What is answered, and whether there is a body. A caller who may not read gets none.
+fn returning(
+    call: &Call<'_>,
+    resource: &Resource,
+    node: Node,
+    preferences: &Preferences,
+) -> (Returning, bool) {
+    let readable = resource.allows(call, Verb::Select);
+    match preferences.minimal {
+        Some(true) if readable && !resource.relation().primary_key.is_empty() => (Returning::Key, false),
+        Some(true) => (Returning::Nothing, false),
+        None if !readable => (Returning::Nothing, false),
+        _ => (Returning::Rows(node), true),
+    }
+}
+
+/// `/api/v1/tickets/7`, or for a composite key `…/a,b`.
+fn location(name: &str, key: &[Option<String>]) -> Option<HeaderValue> {
+    let part = |value: &Option<String>| {
+        let text = value.as_deref()?;
+        let needs_quotes = key.len() > 1 && text.contains([',', '"']);
+        let text = if needs_quotes { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() };
+        Some(utf8_percent_encode(&text, SEGMENT).to_string())
+    };
+    let parts: Option<Vec<String>> = key.iter().map(part).collect();
+    let name = utf8_percent_encode(name, SEGMENT);
+    HeaderValue::from_str(&format!("{PREFIX}/{name}/{}", parts?.join(","))).ok()
+}
+
+/// Writes have no filters: a filter that silently did nothing would be a trap.
+fn refuse_filters(node: &Node) -> Result<()> {
+    let given = [
+        ("filters", !node.filters.is_empty()),
+        ("order", !node.order.is_empty()),
+        ("limit", node.page.limit.is_some()),
+        ("offset", node.page.offset.is_some()),
+        ("distinct", node.distinct),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(crate::paging::fault(name, "is for reading; creating takes only select")),
+        None => Ok(()),
+    }
+}
+
+/// Fields to columns and their values.
+pub(crate) fn columns(fields: validate::body::Object, values: &mut Values) -> Result<Vec<(Name, ValueRef)>> {
+    let column = |(name, raw): (Name, Box<serde_json::value::RawValue>)| {
+        Ok((name, crate::paging::push(values, Value::Json(raw.get().into()))?))
+    };
+    fields.into_iter().map(column).collect()
+}
+
+pub(crate) fn check(outcome: std::result::Result<(), FieldFaults>) -> Result<()> {
+    outcome.map_err(|faults| {
+        let count = faults.len();
+        let detail = if count == 1 {
+            "1 field is not valid".to_owned()
+        } else {
+            format!("{count} fields are not valid")
+        };
+        Problem::new(&VALIDATION_FAILED).detail(detail).with_fields(faults)
+    })
+}
+
+pub(crate) fn invalid_body(detail: &'static str) -> Problem {
+    Problem::new(&VALIDATION_FAILED).detail(detail)
+}

@@ -1,0 +1,210 @@
+//! One row by its primary key: `GET`, `PATCH`, `PUT`, `DELETE /api/v1/{resource}/{id}`.
+
+use std::time::Instant;
+
+use bedplate_core::problem::NOT_FOUND;
+use bedplate_core::{Problem, Result};
+use bedplate_data::{Answer, RunOptions};
+use bedplate_http::{RequestBody, Response};
+use bedplate_query::catalog::Identity;
+use bedplate_query::gate::Verb;
+use bedplate_query::request::{
+    Conflict, ConflictAction, Delete, Insert, Node, Read, Returning, Rows, Style, Update,
+};
+use bedplate_query::{Operation, Request, validate};
+use bytes::BytesMut;
+use http::StatusCode;
+
+use crate::path::{Above, key_values};
+use crate::prefer::Preferences;
+use crate::problems::KEY_MISMATCH;
+use crate::resource::{Resource, parents, target};
+use crate::{Call, create, json, media, not_allowed, paging, with_applied};
+
+const CAPACITY: usize = 1024;
+const OPEN: &[u8] = b"{\"data\":";
+
+pub(crate) async fn get(call: &Call<'_>, above: Vec<Above<'_>>, name: &str, key: &str) -> Result<Response> {
+    call.report.set_class("api.get");
+    let parsed = call.parse_query(|_| false, false)?;
+    let (mut node, mut values) = (parsed.node, parsed.values);
+    refuse_list_parameters(&node)?;
+    let resource = Resource::get(call, name)?;
+    node.filters.extend(resource.key_filters(key, &mut values)?);
+    let parents = parents(call, &above, &mut values)?;
+    let read = Read { target: target(name), parents, node, count: None, style: Style::NATIVE };
+    let request = Request { operation: Operation::Read(read), values };
+    let mut out = BytesMut::with_capacity(CAPACITY);
+    out.extend_from_slice(OPEN);
+    let answer = call.run(&request, RunOptions::default(), &mut out).await?;
+    one_row(call, &answer, out)
+}
+
+pub(crate) async fn patch(call: &Call<'_>, name: &str, key: &str, body: RequestBody) -> Result<Response> {
+    call.report.set_class("api.update");
+    media::check_merge_patch(&call.request.headers)?;
+    let preferences = call.preferences()?;
+    let parsed = call.parse_query(|_| false, false)?;
+    refuse_list_parameters(&parsed.node)?;
+    let resource = Resource::get(call, name)?;
+    let bytes = body.collect().await?;
+    let fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
+    if fields.is_empty() {
+        return Err(create::invalid_body("a patch needs at least one field"));
+    }
+    create::check(validate::update(&resource.catalog, resource.role, resource.id, &fields))?;
+    let mut values = parsed.values;
+    let filters = resource.key_filters(key, &mut values)?;
+    let set = create::columns(fields, &mut values)?;
+    let returning = returning(call, &resource, parsed.node, &preferences);
+    let update = Update { target: target(name), set, filters, returning, style: Style::NATIVE };
+    changed(call, Request { operation: Operation::Update(update), values }, &preferences, StatusCode::OK)
+        .await
+}
+
+pub(crate) async fn put(call: &Call<'_>, name: &str, key: &str, body: RequestBody) -> Result<Response> {
+    call.report.set_class("api.replace");
+    media::check_json(&call.request.headers)?;
+    let preferences = call.preferences()?;
+    let parsed = call.parse_query(|_| false, false)?;
+    refuse_list_parameters(&parsed.node)?;
+    let resource = Resource::get(call, name)?;
+    let relation = resource.relation();
+    let is_generated = |c: &bedplate_query::catalog::ColumnId| {
+        let column = &relation.columns[c.0 as usize];
+        column.generated || column.identity == Identity::Always
+    };
+    if relation.primary_key.iter().any(is_generated) {
+        return Err(not_allowed("GET, HEAD, PATCH, DELETE, OPTIONS")
+            .hint("the database makes this resource's keys; create with POST, change with PATCH"));
+    }
+    let bytes = body.collect().await?;
+    let mut fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
+    complete_key(&resource, key, &mut fields)?;
+    create::check(validate::create(&resource.catalog, resource.role, resource.id, &fields))?;
+    let mut values = parsed.values;
+    let columns = create::columns(fields, &mut values)?;
+    let returning = returning(call, &resource, parsed.node, &preferences);
+    let insert = Insert {
+        target: target(name),
+        parents: Vec::new(),
+        rows: Rows::One(columns),
+        conflict: Some(Conflict { columns: Vec::new(), action: ConflictAction::Replace }),
+        missing_default: true,
+        returning,
+        style: Style::NATIVE,
+    };
+    changed(call, Request { operation: Operation::Insert(insert), values }, &preferences, StatusCode::OK)
+        .await
+}
+
+/// The key's columns come from the path; a body that says otherwise is refused.
+fn complete_key(resource: &Resource, key: &str, fields: &mut validate::body::Object) -> Result<()> {
+    let names = resource.key_names()?;
+    let texts = key_values(key, names.len())?;
+    for (name, text) in names.into_iter().zip(texts) {
+        match fields.iter().find(|(field, _)| *field == name) {
+            None => fields.push((name, raw_string(&text)?)),
+            Some((_, given)) => {
+                let given = given.get();
+                let same =
+                    given == text || serde_json::from_str::<String>(given).is_ok_and(|given| given == text);
+                if !same {
+                    return Err(Problem::new(&KEY_MISMATCH)
+                        .field(&*name, "must be the key in the path, or be left out"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A path segment as JSON. A string: PostgreSQL reads any type's text form.
+fn raw_string(text: &str) -> Result<Box<serde_json::value::RawValue>> {
+    serde_json::value::to_raw_value(text).map_err(|e| Problem::internal_error(e.to_string()))
+}
+
+pub(crate) async fn delete(call: &Call<'_>, name: &str, key: &str) -> Result<Response> {
+    call.report.set_class("api.delete");
+    let preferences = call.preferences()?;
+    let parsed = call.parse_query(|_| false, false)?;
+    refuse_list_parameters(&parsed.node)?;
+    let resource = Resource::get(call, name)?;
+    let mut values = parsed.values;
+    let filters = resource.key_filters(key, &mut values)?;
+    // 204 unless the caller wants to see what is gone.
+    let returning = match preferences.minimal {
+        Some(false) => Returning::Rows(parsed.node),
+        _ => Returning::Nothing,
+    };
+    let delete = Delete { target: target(name), filters, returning, style: Style::NATIVE };
+    changed(call, Request { operation: Operation::Delete(delete), values }, &preferences, StatusCode::OK)
+        .await
+}
+
+/// What a write of one row answers: the row, unless the caller does not want it or may not see it.
+fn returning(call: &Call<'_>, resource: &Resource, node: Node, preferences: &Preferences) -> Returning {
+    match preferences.minimal {
+        Some(true) => Returning::Nothing,
+        None if !resource.allows(call, Verb::Select) => Returning::Nothing,
+        _ => Returning::Rows(node),
+    }
+}
+
+/// Runs a write of at most one row; 404 when there was none.
+async fn changed(
+    call: &Call<'_>,
+    request: Request,
+    preferences: &Preferences,
+    status: StatusCode,
+) -> Result<Response> {
+    let rows = bedplate_data::answers_rows(&request.operation);
+    let mut out = BytesMut::with_capacity(CAPACITY);
+    out.extend_from_slice(OPEN);
+    // The key is the primary key, so more than one row cannot be; if it ever were, nothing is committed.
+    let options = RunOptions { rollback: preferences.rollback, max_affected: None };
+    let answer = call.run(&request, options, &mut out).await?;
+    if answer.affected == 0 {
+        return Err(Problem::new(&NOT_FOUND));
+    }
+    let created = answer.inserted == Some(true);
+    let response = if rows {
+        let status = if created { StatusCode::CREATED } else { status };
+        let started = Instant::now();
+        out.extend_from_slice(b"}");
+        let response = json(status, out);
+        call.rendered(started);
+        response
+    } else {
+        Response::empty(if created { StatusCode::CREATED } else { StatusCode::NO_CONTENT })
+    };
+    Ok(with_applied(response, preferences))
+}
+
+fn one_row(call: &Call<'_>, answer: &Answer, mut out: BytesMut) -> Result<Response> {
+    match answer.page.rows {
+        1 => {
+            let started = Instant::now();
+            out.extend_from_slice(b"}");
+            let response = json(StatusCode::OK, out);
+            call.rendered(started);
+            Ok(response)
+        }
+        0 => Err(Problem::new(&NOT_FOUND)),
+        rows => Err(Problem::internal_error(format!("a primary key named {rows} rows"))),
+    }
+}
+
+/// `order`, `limit` and `offset` mean something for lists only; in embeds they are fine.
+fn refuse_list_parameters(node: &Node) -> Result<()> {
+    let given = [
+        ("order", !node.order.is_empty()),
+        ("limit", node.page.limit.is_some()),
+        ("offset", node.page.offset.is_some()),
+        ("distinct", node.distinct),
+    ];
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(paging::fault(name, "is for lists; this is one resource")),
+        None => Ok(()),
+    }
+}

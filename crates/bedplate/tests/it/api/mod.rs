@@ -1,0 +1,11 @@
+//! `/api/v1` from outside: the real binary, over HTTP, on a database of its own with the helpdesk in it.
+
+mod access;
+mod errors;
+mod lists;
+mod operation;
+mod reads;
+mod server;
+mod writes;
+
+pub use server::{Answer, Server, claims};

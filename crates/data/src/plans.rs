@@ -1,0 +1,115 @@
+//! The plan cache: one entry per role and operation, for one catalog snapshot.
+
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use bedplate_core::Problem;
+use bedplate_db::{Format, Statement};
+use bedplate_query::catalog::{Catalog, RoleId};
+use bedplate_query::gate::Gate;
+use bedplate_query::limits::Limits;
+use bedplate_query::statement::{Planned, Sql};
+use bedplate_query::{Operation, output, plan};
+use foldhash::fast::RandomState;
+use quick_cache::{Equivalent, UnitWeighter, sync::Cache};
+
+/// A plan with its statements as the connections know them.
+pub(crate) struct Compiled {
+    pub planned: Planned,
+    pub guards: Vec<Statement>,
+    pub main: Statement,
+    pub count: Option<Statement>,
+    /// For estimated counts that reach their bound.
+    pub estimate: Option<Statement>,
+    /// Whether rows carry columns beside the answer.
+    pub notes: bool,
+}
+
+impl Compiled {
+    fn new(planned: Planned) -> Self {
+        let main = &planned.main;
+        let notes = main.inserted_column.or(main.affected_column).or(main.total_column).is_some();
+        Self {
+            notes,
+            guards: planned.guards.iter().map(statement).collect(),
+            main: statement(&planned.main.sql),
+            count: planned.count.as_ref().map(|count| statement(&count.sql)),
+            estimate: planned.count.as_ref().and_then(|count| count.estimate.as_ref()).map(statement),
+            planned,
+        }
+    }
+}
+
+fn statement(sql: &Sql) -> Statement {
+    let formats: Vec<Format> = sql.formats.iter().map(|format| wire_format(*format)).collect();
+    Statement::new(Arc::clone(&sql.text), formats)
+}
+
+fn wire_format(format: output::Format) -> Format {
+    match format {
+        output::Format::Text => Format::Text,
+        output::Format::Binary => Format::Binary,
+    }
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    role: RoleId,
+    operation: Operation,
+}
+
+/// A key that is looked up without cloning the operation. Hashes as [`Key`] does: field by field, in order.
+struct Wanted<'a> {
+    role: RoleId,
+    operation: &'a Operation,
+}
+
+impl Hash for Wanted<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.role.hash(state);
+        self.operation.hash(state);
+    }
+}
+
+impl Equivalent<Key> for Wanted<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.role == key.role && *self.operation == key.operation
+    }
+}
+
+/// A catalog with the plans made against it. Replaced as a whole when the catalog changes.
+pub struct Snapshot {
+    pub catalog: Arc<Catalog>,
+    plans: Cache<Key, Arc<Compiled>, UnitWeighter, RandomState>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(catalog: Arc<Catalog>, entries: usize) -> Self {
+        let entries = entries.max(1);
+        let plans =
+            Cache::with(entries, entries as u64, UnitWeighter, RandomState::default(), Default::default());
+        Self { catalog, plans }
+    }
+
+    pub fn cached_plans(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// From the cache, or planned now. A refusal is not cached: it is cheap to make again, and callers must not be able to
+    /// fill the cache with nonsense.
+    pub(crate) fn plan(
+        &self,
+        role: RoleId,
+        gate: &dyn Gate,
+        limits: &Limits,
+        operation: &Operation,
+    ) -> Result<Arc<Compiled>, Problem> {
+        if let Some(known) = self.plans.get(&Wanted { role, operation }) {
+            return Ok(known);
+        }
+        let planned = plan::plan(&self.catalog, role, gate, limits, operation)?;
+        let compiled = Arc::new(Compiled::new(planned));
+        self.plans.insert(Key { role, operation: operation.clone() }, Arc::clone(&compiled));
+        Ok(compiled)
+    }
+}

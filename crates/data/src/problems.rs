@@ -1,0 +1,9 @@
+//! Problem codes of running plans.
+
+bedplate_core::codes! {
+    /// The token's role is not one that requests may run under.
+    ROLE_UNKNOWN = "auth_role_unknown", 401, Auth, "The token's role is not known here", final;
+    /// More rows would be changed than the caller allowed.
+    TOO_MANY_AFFECTED = "too_many_affected", 400, Data, "More rows would be changed than allowed", final;
+    CATALOG_MISSING = "catalog_missing", 503, Database, "The database's catalog is not loaded yet", retry;
+}

@@ -1,0 +1,270 @@
+//! Running an operation: plan, bind, one pipeline, answer.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bedplate_core::problem::NOT_FOUND;
+use bedplate_core::{Ctx, Problem};
+use bedplate_db::{Call, Context, End, Error, Lease, Mode, Outcome, Row, RowSink};
+use bedplate_query::encode::Page;
+use bedplate_query::request::{Node, Returning, Value};
+use bedplate_query::statement::Planned;
+use bedplate_query::{Operation, Request, Values};
+use bytes::BytesMut;
+
+use crate::plans::{Compiled, Snapshot};
+use crate::problems::TOO_MANY_AFFECTED;
+use crate::sink::{Counted, Sink};
+use crate::{Data, context, violations};
+
+/// What holds for a run beyond the request itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// A dry run: everything is checked, nothing stays.
+    pub rollback: bool,
+    /// A write that affects more rows is undone and refused.
+    pub max_affected: Option<u64>,
+}
+
+/// What came of it. The rows themselves are in the caller's buffer, with commas between them.
+#[derive(Debug)]
+pub struct Answer {
+    pub page: Page,
+    /// Rows written, or read.
+    pub affected: u64,
+    /// What was counted when the request asked.
+    pub total: Option<u64>,
+    /// Upserts: whether the row is new.
+    pub inserted: Option<bool>,
+    /// The order as resolved; cursors are bound to it.
+    pub order: Arc<str>,
+    /// The function returns one value or row, not a set.
+    pub single: bool,
+    pub timings: Timings,
+}
+
+/// Where the time went.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Timings {
+    pub plan: Duration,
+    /// Waiting for a connection.
+    pub wait: Duration,
+    /// From the first byte sent to ReadyForQuery.
+    pub database: Duration,
+}
+
+type Params<'v> = Vec<Option<Cow<'v, [u8]>>>;
+
+/// The parameters of each statement.
+struct Bound<'v> {
+    guards: Vec<Params<'v>>,
+    main: Params<'v>,
+    count: Option<Params<'v>>,
+}
+
+impl<'v> Bound<'v> {
+    fn new(planned: &'v Planned, values: &'v Values) -> Result<Self, Problem> {
+        Ok(Self {
+            guards: planned.guards.iter().map(|guard| guard.bind(values)).collect::<Result<_, _>>()?,
+            main: planned.main.sql.bind(values)?,
+            count: planned.count.as_ref().map(|count| count.sql.bind(values)).transpose()?,
+        })
+    }
+}
+
+impl Data {
+    /// Runs the request as the caller of `ctx`, appending the rows to `out`. On an error nothing was committed, and what
+    /// stands in `out` is to be dropped.
+    pub async fn run(
+        &self,
+        ctx: &Ctx,
+        request: &Request,
+        options: RunOptions,
+        out: &mut BytesMut,
+    ) -> Result<Answer, Problem> {
+        let started = Instant::now();
+        let snapshot = self.snapshot();
+        let role = context::role(&snapshot.catalog, &self.login, ctx)?;
+        let compiled = snapshot
+            .plan(role, &*self.gate(), &self.limits, &request.operation)
+            .map_err(|problem| self.refusal(ctx, problem))?;
+        let bound = Bound::new(&compiled.planned, &request.values)?;
+        let run = Run { data: self, ctx, snapshot: &snapshot, compiled: &compiled, request, options };
+        let role_settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
+        let read_only = !compiled.planned.writes;
+        let pairs = context::pairs(ctx, &self.timeouts, role_settings, &compiled.planned.settings, read_only);
+        run.execute(&Context { settings: &pairs }, &bound, started.elapsed(), out).await
+    }
+}
+
+struct Run<'a> {
+    data: &'a Data,
+    ctx: &'a Ctx,
+    snapshot: &'a Snapshot,
+    compiled: &'a Compiled,
+    request: &'a Request,
+    options: RunOptions,
+}
+
+impl Run<'_> {
+    async fn execute(
+        &self,
+        context: &Context<'_>,
+        bound: &Bound<'_>,
+        plan: Duration,
+        out: &mut BytesMut,
+    ) -> Result<Answer, Problem> {
+        let calls = self.calls(bound);
+        let start = out.len();
+        let mut sink = Sink::new(self.compiled, probe_limit(self.request), out, start);
+        let asked = Instant::now();
+        let pools = &self.data.pools;
+        let pool = if self.compiled.planned.writes { &pools.write } else { &pools.read };
+        let mut lease = pool.acquire(self.ctx.deadline).await.map_err(|e| self.problem(e))?;
+        let wait = asked.elapsed();
+        let outcome = match self.run_on(&mut lease, context, &calls, &mut sink).await {
+            // A read that broke with its connection is safe to ask again.
+            Err(Error::Lost(_)) if !self.compiled.planned.writes => {
+                sink.clear();
+                lease = pool.acquire(self.ctx.deadline).await.map_err(|e| self.problem(e))?;
+                self.run_on(&mut lease, context, &calls, &mut sink).await
+            }
+            other => other,
+        };
+        let database = asked.elapsed().saturating_sub(wait);
+        let outcome = outcome.map_err(|e| self.problem(e))?;
+        self.check_guards(&outcome)?;
+        let main = self.compiled.guards.len();
+        let told = outcome.calls.get(main).map_or(0, |call| call.affected);
+        let seen = sink.finish()?;
+        let total = match &seen.count {
+            Some(count) => Some(self.total(context, &mut lease, count).await?),
+            None => seen.total,
+        };
+        Ok(Answer {
+            page: seen.page,
+            affected: seen.affected.unwrap_or(told),
+            total,
+            inserted: seen.inserted,
+            order: Arc::clone(&self.compiled.planned.main.order),
+            single: self.compiled.planned.main.single,
+            timings: Timings { plan, wait, database },
+        })
+    }
+
+    fn calls<'b>(&'b self, bound: &'b Bound<'_>) -> Vec<Call<'b>> {
+        let guards = self.compiled.guards.iter().zip(&bound.guards);
+        let mut calls: Vec<Call<'b>> = guards.map(|(statement, params)| Call { statement, params }).collect();
+        calls.push(Call { statement: &self.compiled.main, params: &bound.main });
+        if let (Some(statement), Some(params)) = (&self.compiled.count, &bound.count) {
+            calls.push(Call { statement, params });
+        }
+        calls
+    }
+
+    /// Reads and plain writes are one Sync. A write that may have to be undone after its rows are seen is committed
+    /// separately.
+    async fn run_on(
+        &self,
+        lease: &mut Lease,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        sink: &mut Sink<'_>,
+    ) -> Result<Outcome, Error> {
+        let deadline = self.ctx.deadline;
+        if self.options.rollback {
+            return lease.run(context, calls, End::Rollback(Mode::default()), sink, deadline).await;
+        }
+        let guarded = !self.compiled.guards.is_empty() || self.options.max_affected.is_some();
+        if !(self.compiled.planned.writes && guarded) {
+            return lease.run(context, calls, End::Implicit, sink, deadline).await;
+        }
+        let check = |outcome: &Outcome| {
+            self.check_guards(outcome)?;
+            self.check_affected(outcome)
+        };
+        lease.run_checked(context, calls, Mode::default(), sink, check, deadline).await
+    }
+
+    /// A parent of a nested path that is not there, or not to be known of.
+    fn check_guards(&self, outcome: &Outcome) -> Result<(), Problem> {
+        let guards = outcome.calls.iter().take(self.compiled.guards.len());
+        if guards.into_iter().any(|call| call.rows == 0) { Err(Problem::new(&NOT_FOUND)) } else { Ok(()) }
+    }
+
+    fn check_affected(&self, outcome: &Outcome) -> Result<(), Problem> {
+        let affected = outcome.calls.get(self.compiled.guards.len()).map_or(0, |call| call.affected);
+        match self.options.max_affected {
+            Some(most) if affected > most => Err(Problem::new(&TOO_MANY_AFFECTED)
+                .detail(format!("{affected} rows would be changed, at most {most} are allowed"))),
+            _ => Ok(()),
+        }
+    }
+
+    /// What the count's statement said. An estimate is asked for when exact counting reached its bound.
+    async fn total(&self, context: &Context<'_>, lease: &mut Lease, count: &Counted) -> Result<u64, Problem> {
+        let planned = self.compiled.planned.count.as_ref();
+        let bound = self.data.limits.page_max;
+        match (count, planned.and_then(|c| c.estimate.as_ref()), &self.compiled.estimate) {
+            (Counted::Rows(rows), Some(sql), Some(statement)) if *rows > bound => {
+                let params = sql.bind(&self.request.values)?;
+                let mut estimate = Estimate::default();
+                let call = [Call { statement, params: &params }];
+                let ran = lease.run(context, &call, End::Implicit, &mut estimate, self.ctx.deadline).await;
+                ran.map_err(|e| self.problem(e))?;
+                planned_rows(&estimate.0)
+            }
+            (Counted::Rows(rows), ..) => Ok(*rows),
+            (Counted::Plan(text), ..) => planned_rows(text),
+        }
+    }
+
+    fn problem(&self, error: Error) -> Problem {
+        violations::problem(error, &self.snapshot.catalog, !self.ctx.principal.is_signed_in())
+    }
+}
+
+/// The estimate in the answer of `EXPLAIN (FORMAT JSON)`.
+fn planned_rows(text: &str) -> Result<u64, Problem> {
+    let plan: Option<serde_json::Value> = serde_json::from_str(text).ok();
+    let rows = plan.as_ref().and_then(|plan| plan.get(0)?.get("Plan")?.get("Plan Rows")?.as_f64());
+    rows.map(|rows| rows.max(0.0) as u64)
+        .ok_or_else(|| Problem::internal_error(format!("an estimate came back as {text:?}")))
+}
+
+/// Takes the text of an EXPLAIN.
+#[derive(Default)]
+struct Estimate(String);
+
+impl RowSink for Estimate {
+    fn row(&mut self, _call: usize, row: Row<'_>) -> Result<(), Problem> {
+        self.0.push_str(&String::from_utf8_lossy(row.columns().next().flatten().unwrap_or_default()));
+        Ok(())
+    }
+}
+
+/// The page limit, when the statement asks for one row more.
+fn probe_limit(request: &Request) -> Option<u64> {
+    let node: &Node = match &request.operation {
+        Operation::Read(read) => &read.node,
+        Operation::Call(call) => &call.node,
+        Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) => return None,
+    };
+    let limit = node.page.limit.filter(|_| node.page.probe)?;
+    match request.values.get(limit) {
+        Value::Int(limit) => u64::try_from(*limit).ok(),
+        _ => None,
+    }
+}
+
+/// Whether the operation's answer has rows.
+pub fn answers_rows(operation: &Operation) -> bool {
+    let returning = match operation {
+        Operation::Read(_) | Operation::Call(_) => return true,
+        Operation::Insert(insert) => &insert.returning,
+        Operation::Update(update) => &update.returning,
+        Operation::Delete(delete) => &delete.returning,
+    };
+    matches!(returning, Returning::Rows(_))
+}

@@ -1,0 +1,134 @@
+//! Where the rows of a pipeline go: the main statement's into the response buffer, a count's into a number.
+
+use bedplate_core::Problem;
+use bedplate_db::{Row, RowSink};
+use bedplate_query::encode::{Encoder, Page};
+use bedplate_query::request::Count;
+use bytes::BytesMut;
+
+use crate::plans::Compiled;
+
+/// What a count's statement answered.
+pub(crate) enum Counted {
+    Rows(u64),
+    /// The text of an EXPLAIN.
+    Plan(String),
+}
+
+/// What went by.
+pub(crate) struct Seen {
+    pub page: Page,
+    pub count: Option<Counted>,
+    pub inserted: Option<bool>,
+    pub affected: Option<u64>,
+    pub total: Option<u64>,
+}
+
+pub(crate) struct Sink<'a> {
+    compiled: &'a Compiled,
+    probe_limit: Option<u64>,
+    encoder: Encoder<'a>,
+    out: &'a mut BytesMut,
+    /// Where the rows begin in `out`.
+    start: usize,
+    count: Option<Counted>,
+    inserted: Option<bool>,
+    affected: Option<u64>,
+    total: Option<u64>,
+}
+
+impl<'a> Sink<'a> {
+    pub fn new(
+        compiled: &'a Compiled,
+        probe_limit: Option<u64>,
+        out: &'a mut BytesMut,
+        start: usize,
+    ) -> Self {
+        let encoder = Encoder::new(&compiled.planned.main, probe_limit);
+        Self {
+            compiled,
+            probe_limit,
+            encoder,
+            out,
+            start,
+            count: None,
+            inserted: None,
+            affected: None,
+            total: None,
+        }
+    }
+
+    /// Drops what was received.
+    pub fn clear(&mut self) {
+        self.out.truncate(self.start);
+        self.encoder = Encoder::new(&self.compiled.planned.main, self.probe_limit);
+        (self.count, self.inserted, self.affected, self.total) = (None, None, None, None);
+    }
+
+    pub fn finish(self) -> Result<Seen, Problem> {
+        Ok(Seen {
+            page: self.encoder.finish(self.out)?,
+            count: self.count,
+            inserted: self.inserted,
+            affected: self.affected,
+            total: self.total,
+        })
+    }
+
+    /// The columns beside the answer: they are equal in every row.
+    fn note(&mut self, row: Row<'_>) -> Result<(), Problem> {
+        let main = &self.compiled.planned.main;
+        let column = |index: Option<u16>| index.and_then(|i| row.columns().nth(usize::from(i)).flatten());
+        if let Some(value) = column(main.inserted_column) {
+            // A boolean in binary: one byte.
+            self.inserted = Some(value == [1]);
+        }
+        if let Some(value) = column(main.affected_column) {
+            self.affected = Some(number(value)?);
+        }
+        if let Some(value) = column(main.total_column) {
+            self.total = Some(number(value)?);
+        }
+        Ok(())
+    }
+
+    fn note_count(&mut self, row: Row<'_>) -> Result<(), Problem> {
+        let value = row.columns().next().flatten().unwrap_or_default();
+        let planned = self.compiled.planned.count.as_ref().is_some_and(|count| count.kind == Count::Planned);
+        if !planned {
+            self.count = Some(Counted::Rows(number(value)?));
+            return Ok(());
+        }
+        // An EXPLAIN may come in several rows.
+        let text = String::from_utf8_lossy(value);
+        match &mut self.count {
+            Some(Counted::Plan(plan)) => plan.push_str(&text),
+            _ => self.count = Some(Counted::Plan(text.into_owned())),
+        }
+        Ok(())
+    }
+}
+
+/// A bigint in binary, never negative here.
+fn number(value: &[u8]) -> Result<u64, Problem> {
+    let bytes = value.try_into().map_err(|_| Problem::internal_error("a count is not a bigint"))?;
+    Ok(u64::try_from(i64::from_be_bytes(bytes)).unwrap_or(0))
+}
+
+impl RowSink for Sink<'_> {
+    fn row(&mut self, call: usize, row: Row<'_>) -> Result<(), Problem> {
+        let main = self.compiled.guards.len();
+        if call == main {
+            if self.compiled.notes {
+                self.note(row)?;
+            }
+            return self.encoder.row(row.raw(), self.out);
+        }
+        if call > main { self.note_count(row) } else { Ok(()) }
+    }
+
+    fn restart(&mut self) -> bool {
+        self.clear();
+        true
+    }
+}
