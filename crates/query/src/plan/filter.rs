@@ -119,7 +119,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn operation(&self, left: Typed, test: &Test) -> Result<Cond, Problem> {
+    pub(super) fn operation(&self, left: Typed, test: &Test) -> Result<Cond, Problem> {
         let operand = |value: ValueRef| {
             let [.., parse] = if test.path.steps.is_empty() {
                 self.representation(left.type_oid)

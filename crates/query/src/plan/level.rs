@@ -30,6 +30,7 @@ struct Part<'a> {
     fields: Vec<Field>,
     joins: Vec<Join>,
     filters: Vec<Cond>,
+    having: Vec<Cond>,
     aggregated: bool,
     scope: Scope<'a>,
 }
@@ -88,6 +89,7 @@ impl<'a> Planner<'a> {
             joins: part.joins,
             fields: part.fields,
             filters: part.filters,
+            having: part.having,
             seek,
             order: order.keys,
             order_text: order.text,
@@ -121,8 +123,14 @@ impl<'a> Planner<'a> {
         alias: Alias,
     ) -> Result<Part<'a>, Problem> {
         let scope = Scope { shape, alias, links: Vec::new() };
-        let mut part =
-            Part { fields: Vec::new(), joins: Vec::new(), filters: Vec::new(), aggregated: false, scope };
+        let mut part = Part {
+            fields: Vec::new(),
+            joins: Vec::new(),
+            filters: Vec::new(),
+            having: Vec::new(),
+            aggregated: false,
+            scope,
+        };
         let comparable = node.distinct || self.aggregates(node, shape);
         if node.select.is_empty() && !empty {
             part.fields = self.star(shape, alias);
@@ -140,8 +148,13 @@ impl<'a> Planner<'a> {
         }
         self.settle_names(&mut part.fields)?;
         for filter in &node.filters {
-            let cond = self.logic(&part.scope, filter)?;
-            part.filters.push(cond);
+            match self.having(&part.scope, &part.fields, part.aggregated, filter)? {
+                Some(cond) => part.having.push(cond),
+                None => {
+                    let cond = self.logic(&part.scope, filter)?;
+                    part.filters.push(cond);
+                }
+            }
         }
         Ok(part)
     }

@@ -9,6 +9,7 @@ mod bounds;
 mod call;
 mod column;
 mod filter;
+mod having;
 mod level;
 mod order;
 mod parents;

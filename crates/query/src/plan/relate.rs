@@ -50,8 +50,13 @@ impl<'a> Planner<'a> {
             ));
         };
         let ways: Vec<Way<'a>> = self.ways(origin, checked).collect();
-        let named = ways.iter().copied().filter(|way| self.is_named(*way, name, hint));
-        match named.collect::<Vec<_>>().as_slice() {
+        let mut named: Vec<Way<'a>> =
+            ways.iter().copied().filter(|way| self.is_named(*way, name, hint)).collect();
+        // A computed relationship is written on purpose: it stands in for what foreign keys offer under its name.
+        if named.iter().any(|way| way.function().is_some()) {
+            named.retain(|way| way.function().is_some());
+        }
+        match named.as_slice() {
             [one] => Ok(*one),
             [] => Err(self.no_way(relation, name, hint, &ways)),
             several => Err(self.several_ways(relation, name, several)),
@@ -218,7 +223,7 @@ impl<'a> Planner<'a> {
             }
             Via::Computed { function } => ("", self.function(*function).name.to_string()),
         };
-        let spelling = format!("{}!{hint}", target.name);
+        let spelling = if hint.is_empty() { keys.clone() } else { format!("{}!{hint}", target.name) };
         [spelling, cardinality.to_owned(), keys, format!("{} with {}", origin.name, target.name)]
     }
 

@@ -69,6 +69,19 @@ pub enum Expr {
     },
 }
 
+impl Expr {
+    /// An aggregate, perhaps cast or converted.
+    pub fn is_aggregate(&self) -> bool {
+        match self {
+            Self::Aggregate { .. } => true,
+            Self::Cast { expr, .. } => expr.is_aggregate(),
+            Self::Apply { argument, .. } => argument.is_aggregate(),
+            Self::Json { base, .. } => base.is_aggregate(),
+            Self::Column { .. } | Self::Computed { .. } => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     pub as_text: bool,
@@ -185,6 +198,8 @@ pub struct Level {
     pub joins: Vec<Join>,
     pub fields: Vec<Field>,
     pub filters: Vec<Cond>,
+    /// Conditions on aggregates.
+    pub having: Vec<Cond>,
     pub seek: Option<Cond>,
     pub order: Vec<OrderKey>,
     /// The order in canonical form.

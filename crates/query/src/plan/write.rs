@@ -319,6 +319,7 @@ fn bare(alias: Alias, source: Source) -> Level {
         joins: Vec::new(),
         fields: Vec::new(),
         filters: Vec::new(),
+        having: Vec::new(),
         seek: None,
         order: Vec::new(),
         order_text: "".into(),

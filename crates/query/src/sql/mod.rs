@@ -4,6 +4,7 @@
 
 mod call;
 mod expr;
+mod page;
 mod select;
 mod text;
 mod used;

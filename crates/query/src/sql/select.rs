@@ -1,11 +1,9 @@
 //! SELECTs: the rows of a level as plain columns that we encode, or as JSON nested in another row.
 
 use super::text::Text;
-use super::used::Used;
 use crate::ident::Ident;
 use crate::output::{self, Codec, Format, Object};
-use crate::plan::tree::{Coding, Expr, Field, FieldValue, Join, JoinKind, Level, Limit, OrderKey};
-use crate::statement::Param;
+use crate::plan::tree::{Coding, Expr, Field, FieldValue, Level, OrderKey};
 
 /// The result columns of a statement, as they are written.
 #[derive(Default)]
@@ -16,7 +14,7 @@ pub(super) struct Columns<'p> {
 }
 
 /// What a selected column is grouped by.
-enum Group<'p> {
+pub(super) enum Group<'p> {
     /// Its place in the select list.
     Place(usize),
     /// The value below a conversion to json, which has no equality.
@@ -67,17 +65,8 @@ impl Text {
 
     /// FROM to OFFSET, for a select list written before.
     pub fn rest<'p>(&mut self, level: &'p Level, columns: &Columns<'p>, places: &[usize]) -> &mut Self {
-        self.from(level, &Used::by_answer(level));
-        self.filter(level.filters.iter().chain(&level.seek));
-        if level.grouped && !columns.groups.is_empty() {
-            self.put(" GROUP BY ").list(&columns.groups, ", ", |text, group| {
-                match group {
-                    Group::Place(place) => text.number(place),
-                    Group::Expr(expr) => text.expr(expr),
-                };
-            });
-        }
-        self.order(level, places).page(level.limit, level.offset)
+        let groups: &[Group<'p>] = if level.grouped { &columns.groups } else { &[] };
+        self.tail(level, groups, places)
     }
 
     /// Order keys as text, for cursors. A column that is answered as text already serves for both.
@@ -154,7 +143,7 @@ impl Text {
             // json has no equality; jsonb has.
             (Coding::ToJson, true) => self.put("to_jsonb(").expr(expr).put(")"),
         };
-        if !is_aggregate(expr) {
+        if !expr.is_aggregate() {
             columns.groups.push(match (coding, expr) {
                 (Coding::ToJson, _) => Group::Expr(expr),
                 (_, Expr::Apply { argument, .. }) => Group::Expr(argument),
@@ -184,15 +173,9 @@ impl Text {
                 Some(prefix) => self.put(prefix).number(index),
             };
         }
-        self.from(level, &Used::by_answer(level)).filter(level.filters.iter().chain(&level.seek));
-        let groups: Vec<usize> = if level.grouped { json_groups(&level.fields) } else { Vec::new() };
-        if !groups.is_empty() {
-            self.put(" GROUP BY ").list(groups, ", ", |text, place| {
-                text.number(place);
-            });
-        }
+        let groups = if level.grouped { json_groups(&level.fields) } else { Vec::new() };
         let places: Vec<usize> = (1..=level.fields.len()).collect();
-        self.order(level, &places).page(level.limit, level.offset)
+        self.tail(level, &groups, &places)
     }
 
     fn json_value(&mut self, value: &FieldValue, collapsed: bool) -> &mut Self {
@@ -221,93 +204,6 @@ impl Text {
         self.put(") r)")
     }
 
-    /// ` FROM …` with the joins that are needed.
-    pub fn from(&mut self, level: &Level, used: &Used) -> &mut Self {
-        self.put(" FROM ").source(&level.source, level.alias).joins(&level.joins, used)
-    }
-
-    fn joins(&mut self, joins: &[Join], used: &Used) -> &mut Self {
-        for join in joins.iter().filter(|join| used.needs(join)) {
-            self.put(if join.inner { " JOIN " } else { " LEFT JOIN " });
-            let hanging: Vec<&Join> = join.joins.iter().filter(|j| used.needs(j)).collect();
-            match &join.kind {
-                JoinKind::Source(source) if hanging.is_empty() => self.source(source, join.alias),
-                // In parentheses, so that conditions and inner joins of the embed act on it, not on its parent.
-                JoinKind::Source(source) => {
-                    self.put("(").source(source, join.alias).joins(&join.joins, used).put(")")
-                }
-                JoinKind::Arrays(level) => self.arrays(level).put(" ").alias(join.alias),
-            };
-            self.put(" ON ");
-            if join.on.is_empty() {
-                self.put("true");
-            } else {
-                self.all(&join.on);
-            }
-        }
-        self
-    }
-
-    fn arrays(&mut self, level: &Level) -> &mut Self {
-        self.put("LATERAL (SELECT ");
-        self.list(0..level.fields.len(), ", ", |text, index| {
-            text.put("coalesce(json_agg(r.c").number(index).put("), '[]') AS a").number(index);
-        });
-        self.put(" FROM (").json_select(level, Some("c")).put(") r)")
-    }
-
-    fn order(&mut self, level: &Level, places: &[usize]) -> &mut Self {
-        if level.order.is_empty() {
-            return self;
-        }
-        self.put(" ORDER BY ").list(&level.order, ", ", |text, key| {
-            match key.field {
-                Some(field) => text.number(places[field]),
-                None => text.expr(&key.expr),
-            };
-            let descending = key.descending != level.backward;
-            let nulls_first = key.nulls_first != level.backward;
-            if descending {
-                text.put(" DESC");
-            }
-            // Said only where it differs from the default, so that plain indexes serve.
-            if key.nullable && nulls_first != descending {
-                text.put(if nulls_first { " NULLS FIRST" } else { " NULLS LAST" });
-            }
-        })
-    }
-
-    pub fn page(&mut self, limit: Limit, offset: Option<crate::request::ValueRef>) -> &mut Self {
-        match limit {
-            Limit::None => {}
-            Limit::Fixed(rows) => {
-                self.put(" LIMIT ").number(rows);
-            }
-            Limit::Asked { value, max, probe } => {
-                let max = (max != u64::MAX).then_some(max);
-                self.put(" LIMIT ").param(Param::Limit { value, max, plus_one: probe });
-            }
-        }
-        match offset {
-            Some(offset) => self.put(" OFFSET ").param(Param::Value(offset)),
-            None => self,
-        }
-    }
-
-    /// The rows that a level has regardless of its page: `SELECT {what} FROM … WHERE …`.
-    pub fn unpaged(&mut self, level: &Level, what: &str) -> &mut Self {
-        if level.grouped || level.distinct {
-            let mut whole = level.clone();
-            whole.order.clear();
-            whole.seek = None;
-            whole.limit = Limit::None;
-            whole.offset = None;
-            return self.put("SELECT ").put(what).put(" FROM (").json_select(&whole, Some("c")).put(") r");
-        }
-        let used = Used::by_filters(level);
-        self.put("SELECT ").put(what).from(level, &used).filter(&level.filters)
-    }
-
     pub fn key_columns(
         &mut self,
         key: &[Ident],
@@ -324,20 +220,10 @@ impl Text {
     }
 }
 
-fn is_aggregate(expr: &Expr) -> bool {
-    match expr {
-        Expr::Aggregate { .. } => true,
-        Expr::Cast { expr, .. } => is_aggregate(expr),
-        Expr::Apply { argument, .. } => is_aggregate(argument),
-        Expr::Json { base, .. } => is_aggregate(base),
-        Expr::Column { .. } | Expr::Computed { .. } => false,
-    }
-}
-
-fn json_groups(fields: &[Field]) -> Vec<usize> {
+fn json_groups(fields: &[Field]) -> Vec<Group<'_>> {
     let grouped = |(index, field): (usize, &Field)| match &field.value {
-        FieldValue::Value { expr, .. } => (!is_aggregate(expr)).then_some(index + 1),
-        _ => Some(index + 1),
+        FieldValue::Value { expr, .. } if expr.is_aggregate() => None,
+        _ => Some(Group::Place(index + 1)),
     };
     fields.iter().enumerate().filter_map(grouped).collect()
 }

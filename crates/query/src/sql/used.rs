@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::ident::Ident;
-use crate::plan::tree::{Alias, Cond, Expr, Field, FieldValue, Join, JoinKind, Level, OrderKey, Source};
+use crate::plan::tree::{Alias, Cond, Expr, Field, FieldValue, Join, JoinKind, Level, Source};
 
 #[derive(Default)]
 pub(super) struct Used {
@@ -28,6 +28,14 @@ impl Used {
         used
     }
 
+    /// By what decides which rows the page has.
+    pub fn by_page(level: &Level) -> Self {
+        let mut used = Self::default();
+        used.conds(level.filters.iter().chain(&level.seek));
+        level.order.iter().for_each(|key| used.expr(&key.expr));
+        used
+    }
+
     pub fn needs(&self, join: &Join) -> bool {
         join.inner || self.aliases.contains(&join.alias) || join.joins.iter().any(|j| self.needs(j))
     }
@@ -43,9 +51,8 @@ impl Used {
     fn level(&mut self, level: &Level) {
         self.source(&level.source);
         self.fields(&level.fields);
-        self.conds(&level.filters);
-        self.conds(&level.seek);
-        level.order.iter().for_each(|OrderKey { expr, .. }| self.expr(expr));
+        self.conds(level.filters.iter().chain(&level.having).chain(&level.seek));
+        level.order.iter().for_each(|key| self.expr(&key.expr));
         self.joins(&level.joins);
     }
 

@@ -110,6 +110,9 @@ async fn aggregates() {
             "users?select=name,posts!author_id(count())",
             "users?select=name,posts!author_id(status,count())",
             "posts?select=id,users!author_id(id.sum())",
+            "posts?select=status,n:count()&n=gt.5&views=gt.2&count=exact",
+            "posts?select=views,n:count(),rating.max()&or=(n.gt.6,max.is.null)",
+            "users?select=id,posts!author_id(views,n:count())&posts.n=gt.1",
         ]
     ));
     fixture.same(
@@ -119,6 +122,10 @@ async fn aggregates() {
     fixture.same(
         "posts?select=rating.sum(),rating.avg(),score.max()&id=lt.9&score=lt.5",
         "select sum(rating), avg(rating), max(score) from api.posts where id < 9 and score < 5",
+    );
+    fixture.same(
+        "posts?select=views,n:count(),rating.max()&or=(n.gt.6,max.gt.60)&order=views",
+        "select views, count(*) n, max(rating) from api.posts group by 1 having count(*) > 6 or max(rating) > 60 order by 1",
     );
     fixture.gate.aggregates = false;
     assert_eq!(fixture.refused(&request::get("posts?select=count()")).0, "aggregates_off");
@@ -188,6 +195,34 @@ async fn counts_count() {
     let text = fixture.wire.run(&planned.count.unwrap().sql, &request.values).text(0).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(json[0]["Plan"]["Plan Rows"], 60);
+}
+
+/// How often the nested list's scan ran.
+fn scans_of_comments(fixture: &mut Fixture, query: &str) -> Vec<String> {
+    let request = request::get(query);
+    let planned = fixture.plan(&request).unwrap();
+    let plan = fixture.wire.analyze(&planned.main.sql, &request.values);
+    let scans = plan.lines().filter(|line| line.contains("on comments"));
+    scans.map(|line| line.rsplit("loops=").next().unwrap().trim_end_matches(')').to_owned()).collect()
+}
+
+#[tokio::test]
+async fn nested_lists_are_made_for_the_rows_of_the_page_only() {
+    let mut fixture = Fixture::new().await;
+    for query in [
+        "posts?select=id,comments(body)&limit=5",
+        "posts?select=id,comments(body)&order=title.desc&limit=5",
+        "posts?select=id,comments(body),author:author_id(name)&order=views,title&limit=5&offset=20",
+        "posts?select=id,...comments(body,stars)&order=views&limit=5&offset=20",
+    ] {
+        assert_eq!(scans_of_comments(&mut fixture, query), ["5"], "{query}");
+    }
+    fixture.same(
+        "posts?select=id,comments(id),author:author_id(name)&order=views,title&limit=5&offset=20&comments.order=id",
+        "select p.id, (select coalesce(json_agg(json_build_object('id', c.id) order by c.id), '[]') from api.comments c \
+         where c.post_id = p.id) as comments, json_build_object('name', u.name) author from api.posts p join api.users \
+         u on u.id = p.author_id order by views, title, p.id limit 5 offset 20",
+    );
 }
 
 #[tokio::test]

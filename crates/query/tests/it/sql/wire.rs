@@ -68,7 +68,16 @@ impl Wire {
 
     /// The plan in text form; fails the test when PostgreSQL refuses the statement.
     pub fn explain(&mut self, sql: &Sql, values: &Values) -> String {
-        let text = format!("EXPLAIN {}", sql.text);
+        self.explained("EXPLAIN", sql, values)
+    }
+
+    /// As it ran.
+    pub fn analyze(&mut self, sql: &Sql, values: &Values) -> String {
+        self.explained("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF)", sql, values)
+    }
+
+    fn explained(&mut self, explain: &str, sql: &Sql, values: &Values) -> String {
+        let text = format!("{explain} {}", sql.text);
         let one =
             Sql { text: text.as_str().into(), params: sql.params.clone(), formats: [Format::Text].into() };
         let answer =
