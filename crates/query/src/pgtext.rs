@@ -21,19 +21,18 @@ pub enum Target {
     Composite(Arc<[(crate::ident::Ident, Target)]>),
 }
 
-/// The parameter text for the JSON text of one field. `None` is SQL NULL: JSON `null`, except for [`Target::Json`],
-/// where it is the JSON value null. A string given for an array or a composite is taken as PostgreSQL's own literal.
+/// The parameter text for the JSON text of one field. `None` is SQL NULL: JSON `null` for every type, json and jsonb
+/// included, as `json_to_recordset` has it for bulk rows (PostgreSQL 9.16). A string given for an array or a composite
+/// is taken as PostgreSQL's own literal.
 ///
 /// # Errors
 /// `validation_failed` when the shape does not fit the type (an object for a number, say). The message names shapes
 /// only, never values or types.
 pub fn from_json<'j>(json: &'j str, target: &Target) -> Result<Option<Cow<'j, str>>> {
     let json = json.trim_matches([' ', '\t', '\n', '\r']);
-    if *target == Target::Json {
-        return Ok(Some(Cow::Borrowed(json)));
-    }
     match json.as_bytes().first() {
         Some(b'n') => Ok(None),
+        Some(_) if *target == Target::Json => Ok(Some(Cow::Borrowed(json))),
         Some(b'"') => string(json).map(Some),
         Some(b'[') => match target {
             Target::Array(_) => composed(json, target).map(Some),
@@ -113,7 +112,6 @@ fn array(out: &mut String, json: &str, element: &Target, depth: usize) -> Result
         }
         let item = item.get();
         match item.as_bytes().first() {
-            Some(b'n') if *element == Target::Json => push_element(out, item),
             Some(b'n') => out.push_str("NULL"),
             // A further dimension of the same array type.
             Some(b'[') if *element != Target::Json => match element {
@@ -147,7 +145,7 @@ fn row(out: &mut String, json: &str, fields: &[(crate::ident::Ident, Target)], d
         }
         // The last of several members with one name counts, as in jsonb.
         let Some((_, value)) = given.iter().rev().find(|(name, _)| name == field.as_str()) else { continue };
-        if value.get() == "null" && *target != Target::Json {
+        if value.get() == "null" {
             continue;
         }
         let mut text = String::new();

@@ -86,7 +86,8 @@ fn scalars_are_exact_and_shapes_are_checked() {
     assert_eq!(scalar("true").unwrap().as_deref(), Some("true"));
     assert_eq!(scalar("null").unwrap(), None);
     assert_eq!(scalar(r#""a\n\u00e9\"""#).unwrap().as_deref(), Some("a\né\""));
-    assert_eq!(from_json("null", &Target::Json).unwrap().as_deref(), Some("null"));
+    assert_eq!(from_json(" null", &Target::Json).unwrap(), None);
+    assert_eq!(from_json(" [null]", &Target::Json).unwrap().as_deref(), Some("[null]"));
     for bad in ["{}", "[]", r#""a\u0000""#, "", "x", r#""\ud800""#] {
         let problem = scalar(bad).unwrap_err();
         assert_eq!(problem.code().name, "validation_failed", "{bad}");
