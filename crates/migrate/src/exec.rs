@@ -187,6 +187,10 @@ impl<'a> Prepared<'a> {
                 "PostgreSQL refuses this inside a transaction. Make the first line of the file: \
                  -- bedplate: no-transaction"
             }
+            "2BP01" | "0A000" if self.may_be_steps && names_a_policy(db) => {
+                "Drop the policy first, in this file: drop policy if exists … on …; the files in policies/ make it again \
+                 when migrations have run."
+            }
             "25001" | "55P04" => "This file is one transaction. Put the statement into a migration.",
             "42710" if db.message().starts_with("policy ") && !self.may_be_steps => {
                 "Policy files run again whenever one of them changes. Put before it: drop policy if exists … on …;"
@@ -210,6 +214,10 @@ fn split_error(script: &Script, error: &SplitError) -> Error {
         hint: Some(error.hint.clone()),
         context: None,
     }))
+}
+
+fn names_a_policy(db: &DbError) -> bool {
+    db.message().contains("policy") || db.detail().is_some_and(|detail| detail.contains("policy "))
 }
 
 /// The grant that a stored custom setting needs (GRANT SET ON PARAMETER, from PostgreSQL 15 on).

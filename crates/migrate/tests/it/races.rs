@@ -133,3 +133,28 @@ async fn connections_to_different_databases_are_refused() {
     let error = crate::kit::up(&mut ready, &files).await.unwrap_err();
     assert!(error.to_string().contains(other.name()), "{error}");
 }
+
+#[tokio::test]
+async fn a_runner_that_vanishes_in_a_long_statement_frees_the_lock() {
+    let mut ready = ready().await;
+    let files = Files::new(&[("20260101000000_a.sql", "create table t (id int); select pg_sleep(600);")]);
+    let folder = files.folder();
+    let (mut victim, connection) =
+        ready.database.config("postgres").connect(tokio_postgres::NoTls).await.unwrap();
+    let wire = tokio::spawn(connection);
+    let pid: i32 = victim.query_one("select pg_backend_pid()", &[]).await.unwrap().get(0);
+    let runner = tokio::spawn(async move {
+        bedplate_migrate::up(&mut victim, None, &folder, &quick(), &mut |_| {}).await.map(|_| ())
+    });
+    let busy = "select exists (select from pg_stat_activity where pid = $1 and query like '%pg_sleep(600)%')";
+    while !ready.admin.query_one(busy, &[&pid]).await.unwrap().get::<_, bool>(0) {
+        tokio::task::yield_now().await;
+    }
+    // As kill -9 does it: the socket closes, nobody says goodbye.
+    wire.abort();
+    assert!(runner.await.unwrap().is_err());
+    files.write("20260101000000_a.sql", SQL);
+    let patient = Options { wait_for_others: Duration::from_secs(10), ..quick() };
+    let report = up_with(&mut ready, &files, &patient, &mut Vec::new()).await.unwrap();
+    assert_eq!(report.ran.len(), 1);
+}

@@ -1,5 +1,5 @@
 use crate::kit::{Files, quick, ready, statement, text, up, up_with};
-use bedplate_migrate::{Error, Event, Options, State, down, plan, status};
+use bedplate_migrate::{Error, Event, Folder, Options, Policies, Seeds, State, down, plan, status};
 
 const A: &str = "20260101000000_a.sql";
 const B: &str = "20260102000000_b.sql";
@@ -228,4 +228,51 @@ async fn a_value_added_to_an_enum_can_be_used_in_the_same_file() {
     assert_eq!(planned.iter().map(|p| p.one_transaction).collect::<Vec<_>>(), [false, false]);
     up(&mut ready, &files).await.unwrap();
     assert_eq!(text(&ready.owner, "select string_agg(m::text, ',') from a").await, "new,glad");
+}
+
+#[tokio::test]
+async fn the_example_goes_up_down_and_up_again() {
+    let mut ready = ready().await;
+    let project = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/helpdesk"));
+    let folder = Folder::read(&project.join("migrations")).unwrap();
+    let policies = Policies::read(&project.join("policies")).unwrap();
+    let seeds = Seeds::read(project, "dev").unwrap();
+    let options = quick();
+    for _ in 0..2 {
+        let (owner, admin) = (&mut ready.owner, &mut ready.admin);
+        let report = bedplate_migrate::up(owner, Some(admin), &folder, &options, &mut |_| {}).await.unwrap();
+        assert_eq!(report.ran.len(), folder.migrations.len());
+        let report = down(owner, Some(admin), &folder, 99, &options, &mut |_| {}).await.unwrap();
+        assert_eq!(report.ran.len(), folder.migrations.len());
+        assert_eq!(
+            text(&ready.owner, "select count(*) from pg_tables where schemaname = 'public'").await,
+            "0"
+        );
+    }
+    let (owner, admin) = (&mut ready.owner, &mut ready.admin);
+    bedplate_migrate::up(owner, Some(admin), &folder, &options, &mut |_| {}).await.unwrap();
+    policies.apply(owner, Some(admin), true, &options, &mut |_| {}).await.unwrap();
+    let seeded = seeds.apply(owner, Some(admin), false, &options, &mut |_| {}).await.unwrap();
+    assert!(seeded.rows["auth.users"] >= 2 && seeded.rows["tickets"] >= 10, "{:?}", seeded.rows);
+}
+
+#[tokio::test]
+async fn a_policy_in_the_way_is_named_with_the_way_out() {
+    let mut ready = ready().await;
+    let files = Files::new(&[
+        (
+            A,
+            "create table a (id int); create table b (id int); create policy p on b using (exists (select from a));",
+        ),
+        (B, "drop table a;"),
+    ]);
+    let error = statement(up(&mut ready, &files).await.unwrap_err());
+    assert!(error.detail.unwrap().contains("policy p on table b"));
+    assert!(error.hint.unwrap().contains("drop policy if exists"));
+    files.write(
+        B,
+        "create table c (id int); create policy p on c using (id > 0); alter table c alter id type bigint;",
+    );
+    let error = statement(up(&mut ready, &files).await.unwrap_err());
+    assert!(error.hint.unwrap().contains("drop policy if exists"), "{}", error.message);
 }
