@@ -46,6 +46,7 @@ pub struct Statistics {
     pub loads: u64,
     /// Of these, how many found nothing new.
     pub unchanged: u64,
+    /// Loads, and looks whether there is something to load, that failed.
     pub failures: u64,
     /// Of the last load that succeeded.
     pub timings: Timings,
@@ -144,8 +145,6 @@ impl Shared {
         let mut turn = self.turn.lock().await;
         let result = self.load_in(&mut turn).await;
         if result.is_err() {
-            // The connection may be what failed.
-            turn.client = None;
             lock(&self.statistics).failures += 1;
         }
         result
@@ -188,14 +187,22 @@ impl Shared {
 
     /// Loads if DDL happened since the last load.
     pub(super) async fn load_if_stale(&self) -> Result<()> {
-        let fresh = {
-            let mut turn = self.turn.lock().await;
-            let client = self.client(&mut turn).await?;
-            let now = fingerprint(&client).await?;
-            turn.client = Some(client);
-            now == turn.fingerprint
-        };
-        if fresh { Ok(()) } else { self.load().await }
+        match self.is_fresh().await {
+            Ok(true) => Ok(()),
+            Ok(false) => self.load().await,
+            Err(problem) => {
+                lock(&self.statistics).failures += 1;
+                Err(problem)
+            }
+        }
+    }
+
+    async fn is_fresh(&self) -> Result<bool> {
+        let mut turn = self.turn.lock().await;
+        let client = self.client(&mut turn).await?;
+        let now = fingerprint(&client).await?;
+        turn.client = Some(client);
+        Ok(now == turn.fingerprint)
     }
 
     /// The connection of the last load if it is still good. It is taken out, so that a failure or a caller that goes

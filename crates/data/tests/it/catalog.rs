@@ -143,8 +143,8 @@ async fn a_failed_load_keeps_the_old_snapshot_and_is_tried_again() {
     }
     assert!(loader.statistics().failures > 0);
     assert!(has(&loader.current(), "t"));
-    let problem = loader.reload().await.unwrap_err();
-    assert_eq!(problem.status(), 503);
+    assert!(loader.reload().await.is_err());
+    assert!(has(&loader.current(), "t"));
     elsewhere.batch_execute(&format!("alter database {name} allow_connections true")).await.unwrap();
     until(&loader, "recovery", |catalog| has(catalog, "later")).await;
 }

@@ -210,8 +210,8 @@ mod tests {
         rules(text, subject).into_iter().map(|(column, rule)| (column.0, rule)).collect()
     }
 
-    fn bound(value: f64, inclusive: bool) -> Option<Bound> {
-        Some(Bound { value, inclusive })
+    fn bound(value: f64, inclusive: bool) -> Bound {
+        Bound { value, inclusive }
     }
 
     fn words(list: &[&str]) -> Rule {
@@ -220,15 +220,15 @@ mod tests {
 
     #[test]
     fn what_postgresql_prints_is_understood() {
-        let both = Rule::Range { min: bound(0.0, true), max: bound(150.0, false) };
+        let both = Rule::Range { min: Some(bound(0.0, true)), max: Some(bound(150.0, false)) };
         assert_eq!(read("((n >= 0) AND (n < 150))"), [(0, both.clone())]);
         assert_eq!(read("((0 <= n) AND (150 > n))"), [(0, both)]);
-        let negative = Rule::Range { min: bound(-5.0, false), max: None };
+        let negative = Rule::Range { min: Some(bound(-5.0, false)), max: None };
         assert_eq!(read("(n > '-5'::integer)"), [(0, negative.clone())]);
         assert_eq!(read("(d > ('-5'::integer)::numeric)"), [(3, negative)]);
         assert_eq!(
             read("(d <= (1)::double precision)"),
-            [(3, Rule::Range { min: None, max: bound(1.0, true) })]
+            [(3, Rule::Range { min: None, max: Some(bound(1.0, true)) })]
         );
         let length = Rule::Length { min: Some(1), max: Some(80) };
         assert_eq!(read("((char_length(t) >= 1) AND (length((t)::text) <= 80))"), [(1, length)]);
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(read("(t ~* '^\\S+@x$'::text)"), [(1, pattern)]);
         assert_eq!(read("(\"Odd \"\"name\" IS NOT NULL)"), [(4, Rule::NotNull)]);
         let with_opaque = read("((n > 1) AND ((t ~~ 'x%'::text) OR (n = 2)) AND (NOT (n = 7)))");
-        assert_eq!(with_opaque, [(0, Rule::Range { min: bound(1.0, false), max: None })]);
+        assert_eq!(with_opaque, [(0, Rule::Range { min: Some(bound(1.0, false)), max: None })]);
     }
 
     #[test]
