@@ -75,11 +75,8 @@ fn weight(parameter: &str) -> Option<u16> {
 
 /// Compresses the answer where that is allowed and pays.
 pub(crate) async fn apply(response: &mut Response, accept: &AcceptEncoding, config: &Compression) {
-    if !config.enabled || !is_eligible(response) {
-        return;
-    }
     let Body::Full(body) = &response.body else { return };
-    if body.len() < config.min_bytes {
+    if !config.enabled || body.len() < config.min_bytes || !is_eligible(response) {
         return;
     }
     response.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));

@@ -58,9 +58,14 @@ impl Connection {
         if self.reset_window.swap(window, Relaxed) != window {
             self.resets.store(0, Relaxed);
         }
-        if self.resets.fetch_add(1, Relaxed) >= self.app.config.limits.h2_resets {
+        self.resets.fetch_add(1, Relaxed);
+        if self.is_flooded() {
             self.flooded.notify_one();
         }
+    }
+
+    fn is_flooded(&self) -> bool {
+        self.resets.load(Relaxed) > self.app.config.limits.h2_resets
     }
 }
 
@@ -162,17 +167,15 @@ async fn drive<C: GracefulConnection>(http: C, connection: &Connection, polite: 
                     return Poll::Ready(true);
                 }
                 // The task's waker does not change, so the rare events are registered for once; later wake-ups
-                // cost one atomic read each.
-                if !armed || shutdown.phase() != seen {
-                    armed = true;
-                    if changed.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(false);
-                    }
+                // cost an atomic read each.
+                if armed && shutdown.phase() == seen && !connection.is_flooded() {
+                    return Poll::Pending;
                 }
-                if flooded.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(true);
+                armed = true;
+                if changed.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(false);
                 }
-                Poll::Pending
+                flooded.as_mut().poll(cx).map(|()| true)
             })
             .await
         };

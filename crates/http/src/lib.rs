@@ -2,10 +2,20 @@
 //!
 //! A crate that serves something declares a table of [`Route`]s, or a [`Mount`] for a whole front door. Whoever
 //! assembles the process puts them into an [`App`] with an [`Authenticator`], [`Metrics`] and a [`Shutdown`], and
-//! runs a [`Listener`] with it. A request then passes through `pipeline.rs`, which reads like its own list.
+//! runs a [`Listener`] with it; a second `App` with [`metrics_route`] makes the admin listener.
 //!
-//! Below that, `framed.rs` stands between the socket and hyper and refuses whatever of HTTP/1 could be read in
-//! two ways. Everything that can be set is in [`Config`]. Nothing here knows the database or the API.
+//! The way of a request: `listener.rs` accepts, whatever happens, and keeps the limits on connections ·
+//! `framed.rs` with `head.rs` and `chunked.rs` stands between the socket and hyper and refuses what of HTTP/1
+//! could be read in two ways, with a reason (`refusal.rs`) · `connection.rs` runs the protocol and ends it
+//! politely · `pipeline.rs` reads like its own list: request id, access log, panic guard, limits, CORS,
+//! authentication, authorization, handler, one error renderer, compression. `exchange.rs` is what is known of the
+//! request all the way, and sees to its one log line.
+//!
+//! What a handler gets is a [`RequestContext`] (the `Ctx` for services, the [`Report`] for timings and the class)
+//! and a [`Request`] with nothing decoded or normalised; what it gives is a [`Response`] or a `Problem`. Its future
+//! is dropped at an `await` when the deadline passes or the client goes away.
+//!
+//! Everything that can be set is in [`Config`]. Nothing here knows the database or the API.
 
 mod access_log;
 mod app;

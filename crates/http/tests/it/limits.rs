@@ -33,6 +33,47 @@ async fn a_body_is_measured_and_not_believed() {
     answers[0].problem(413, "body_too_large");
 }
 
+/// A client that asks first (`Expect: 100-continue`) is told before it sends.
+#[tokio::test]
+async fn who_asks_before_sending_is_told() {
+    let mut config = config();
+    config.limits.body_bytes = 10;
+    let server = start(App::builder(config).mount(echo()));
+    let ask = |length: usize| {
+        format!(
+            "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let answers = server.raw(ask(11)).await;
+    assert_eq!(answers.len(), 1, "no 100 for a body that is not wanted");
+    answers[0].problem(413, "body_too_large");
+    let answers = server.raw(format!("{}0123456789", ask(10))).await;
+    assert_eq!((answers[0].status, answers[1].status), (100, 200));
+}
+
+#[tokio::test]
+async fn a_front_door_may_have_its_own_limits_and_dialect() {
+    let echoed = handler_fn(|_, request: bedplate_http::Request| async move {
+        if request.rest() == "never" {
+            std::future::pending::<()>().await;
+        }
+        Ok(Response::text(StatusCode::OK, request.body.collect().await?))
+    });
+    let mount = bedplate_http::Mount::new("/own", &["own"], Access::Public, echoed)
+        .body_limit(4)
+        .deadline(Duration::from_millis(50))
+        .problems(|problem, occurrence| {
+            let text = format!("{} {}", problem.code().name, occurrence.instance.unwrap_or_default());
+            Response::text(StatusCode::from_u16(problem.status()).unwrap(), text)
+        });
+    let server = start(App::builder(config()).mount(mount));
+    assert_eq!(server.send(Request::post(server.url("/own")), "four").await.body, "four");
+    let answer = server.send(Request::post(server.url("/own/a")), "fives").await;
+    assert_eq!((answer.status, &answer.body[..]), (413, &b"body_too_large /own/a"[..]));
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(server.get("/own/never").await.status, 504);
+}
+
 #[tokio::test]
 async fn a_compressed_body_is_refused_by_name() {
     let server = start(App::builder(config()).mount(echo()));

@@ -15,4 +15,5 @@ mod routing;
 mod server;
 mod shutdown;
 mod static_files;
+mod streaming;
 mod timeouts;
