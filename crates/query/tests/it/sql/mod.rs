@@ -14,6 +14,7 @@ mod cursors;
 mod embeds;
 mod reads;
 mod request;
+mod twins;
 mod values;
 mod wire;
 mod writes;
