@@ -3,8 +3,12 @@
 use std::fmt;
 
 /// Rows made by `sql/data.sql`.
-pub const USERS: u64 = 10_000;
-pub const POSTS: u64 = 100_000;
+const POSTS: u64 = 100_000;
+/// Every so many users one is not active, and so hidden by the policy; a load by key asks for the others.
+const GROUP: u64 = 50;
+const GROUPS: u64 = 10_000 / GROUP;
+/// Lists that begin here are full.
+const LAST_START: u64 = POSTS - 200;
 /// The user that every request is made as.
 pub const SUBJECT: u64 = 7;
 
@@ -78,20 +82,24 @@ impl Workload {
                             left join public.users u on u.id = p.author_id where p.id > :n order by p.id limit 20"
                 .to_owned(),
         };
-        (format!("\\set n random(1, {})", self.range()), statement)
+        let random = match self {
+            Self::ByKey => format!("random(0, {}) * {GROUP} + random(1, {})", GROUPS - 1, GROUP - 1),
+            _ => format!("random(1, {LAST_START})"),
+        };
+        (format!("\\set n {random}"), statement)
     }
 
-    fn range(self) -> u64 {
+    fn number(self, random: u64) -> u64 {
         match self {
-            Self::ByKey => USERS,
-            _ => POSTS - 200,
+            Self::ByKey => random % GROUPS * GROUP + 1 + random / GROUPS % (GROUP - 1),
+            _ => 1 + random % LAST_START,
         }
     }
 
     /// One HTTP/1.1 request; `random` chooses the row.
     pub fn request(self, dialect: Dialect, host: &str, token: &str, random: u64, out: &mut Vec<u8>) {
         use std::io::Write as _;
-        let n = 1 + random % self.range();
+        let n = self.number(random);
         let target = match (dialect, self) {
             (Dialect::Native, Self::ByKey) => format!("/api/v1/users/{n}"),
             (Dialect::Native, Self::Keyset) => format!("/api/v1/posts?after_id={n}&limit=20"),
