@@ -35,7 +35,7 @@ pub(crate) async fn create(
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
     refuse_filters(&parsed.node)?;
-    let resource = Resource::get(call, name)?;
+    let resource = Resource::get_for(call, name, Verb::Insert)?;
     let bytes = body.collect().await?;
     let mut values = parsed.values;
     let parents = parents(call, &above, &mut values)?;

@@ -29,7 +29,7 @@ pub(crate) async fn get(call: &Call<'_>, above: Vec<Above<'_>>, name: &str, key:
     let parsed = call.parse_query(|_| false, false)?;
     let (mut node, mut values) = (parsed.node, parsed.values);
     refuse_list_parameters(&node)?;
-    let resource = Resource::get(call, name)?;
+    let resource = Resource::get_for(call, name, Verb::Select)?;
     node.filters.extend(resource.key_filters(key, &mut values)?);
     let parents = parents(call, &above, &mut values)?;
     let read = Read { target: target(name), parents, node, count: None, style: Style::NATIVE };
@@ -46,7 +46,7 @@ pub(crate) async fn patch(call: &Call<'_>, name: &str, key: &str, body: RequestB
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
     refuse_list_parameters(&parsed.node)?;
-    let resource = Resource::get(call, name)?;
+    let resource = Resource::get_for(call, name, Verb::Update)?;
     let bytes = body.collect().await?;
     let fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
     if fields.is_empty() {
@@ -68,7 +68,7 @@ pub(crate) async fn put(call: &Call<'_>, name: &str, key: &str, body: RequestBod
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
     refuse_list_parameters(&parsed.node)?;
-    let resource = Resource::get(call, name)?;
+    let resource = Resource::get_for(call, name, Verb::Insert)?;
     let relation = resource.relation();
     let is_generated = |c: &bedplate_query::catalog::ColumnId| {
         let column = &relation.columns[c.0 as usize];
@@ -129,7 +129,7 @@ pub(crate) async fn delete(call: &Call<'_>, name: &str, key: &str) -> Result<Res
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
     refuse_list_parameters(&parsed.node)?;
-    let resource = Resource::get(call, name)?;
+    let resource = Resource::get_for(call, name, Verb::Delete)?;
     let mut values = parsed.values;
     let filters = resource.key_filters(key, &mut values)?;
     // 204 unless the caller wants to see what is gone.

@@ -35,6 +35,13 @@ impl Resource {
         Ok(resource)
     }
 
+    /// As [`Resource::get`], for a verb that the caller must have: refused before a body is read.
+    pub fn get_for(call: &Call<'_>, name: &str, verb: Verb) -> Result<Self> {
+        let resource = Self::get(call, name)?;
+        call.api.data.permit(call.ctx, &resource.catalog, resource.role, resource.id, verb)?;
+        Ok(resource)
+    }
+
     pub fn allows(&self, call: &Call<'_>, verb: Verb) -> bool {
         call.api.data.gate().relation(&self.catalog, self.role, self.id, verb).is_ok()
     }

@@ -133,7 +133,11 @@ impl Run<'_> {
             other => other,
         };
         let database = asked.elapsed().saturating_sub(wait);
-        let outcome = outcome.map_err(|e| self.problem(e))?;
+        // A row below a parent that is not there is refused by its policy or foreign key too; 404 is what is true.
+        let outcome = outcome.map_err(|error| match (sink.parent_missing, &error) {
+            (true, Error::Db(_)) => Problem::new(&NOT_FOUND),
+            _ => self.problem(error),
+        })?;
         self.check_guards(&outcome)?;
         let main = self.compiled.guards.len();
         let told = outcome.calls.get(main).map_or(0, |call| call.affected);

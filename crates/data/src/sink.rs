@@ -35,6 +35,8 @@ pub(crate) struct Sink<'a> {
     inserted: Option<bool>,
     affected: Option<u64>,
     total: Option<u64>,
+    /// A guard found nothing: whatever comes after it does not count.
+    pub parent_missing: bool,
 }
 
 impl<'a> Sink<'a> {
@@ -55,6 +57,7 @@ impl<'a> Sink<'a> {
             inserted: None,
             affected: None,
             total: None,
+            parent_missing: false,
         }
     }
 
@@ -63,6 +66,7 @@ impl<'a> Sink<'a> {
         self.out.truncate(self.start);
         self.encoder = Encoder::new(&self.compiled.planned.main, self.probe_limit);
         (self.count, self.inserted, self.affected, self.total) = (None, None, None, None);
+        self.parent_missing = false;
     }
 
     pub fn finish(self) -> Result<Seen, Problem> {
@@ -125,6 +129,12 @@ impl RowSink for Sink<'_> {
             return self.encoder.row(row.raw(), self.out);
         }
         if call > main { self.note_count(row) } else { Ok(()) }
+    }
+
+    fn complete(&mut self, call: usize, affected: u64) {
+        if call < self.compiled.guards.len() && affected == 0 {
+            self.parent_missing = true;
+        }
     }
 
     fn restart(&mut self) -> bool {

@@ -53,7 +53,11 @@ impl Database {
         let server = Server::shared();
         let name = format!("t_{:016x}", rand::random::<u64>());
         let admin = connect(&server.config("postgres", SUPERUSER)).await;
-        let create = format!("create database {name} template {template} strategy file_copy");
+        // The owner is not copied either, and with it go the rights on schema public.
+        let owner = "select datdba::regrole::text from pg_database where datname = $1";
+        let owner: String =
+            admin.query_one(owner, &[&template]).await.expect("find the template's owner").get(0);
+        let create = format!("create database {name} template {template} owner {owner} strategy file_copy");
         let mut tries = 0;
         // Another session may still be closing its connection to the template.
         while let Err(error) = admin.batch_execute(&create).await {

@@ -112,10 +112,20 @@ fn on_socket(dir: &Path, port: u16, superuser: &str) -> Result<Database, Problem
     })
 }
 
+/// The server programs that the private database would be made with. Nothing is started. Blocks.
+pub fn find_binaries(loaded: &Loaded) -> Result<cluster::Binaries, cluster::Error> {
+    cluster::find_binaries(&local_options(loaded))
+}
+
+fn local_options(loaded: &Loaded) -> cluster::Options {
+    let mut options = cluster::Options::new(loaded.state_dir());
+    options.bin_dir = loaded.settings.database.pg_bin.as_ref().map(|dir| loaded.dir.join(dir));
+    options
+}
+
 fn options(loaded: &Loaded, opening: &Opening) -> cluster::Options {
     let database = &loaded.settings.database;
-    let mut options = cluster::Options::new(loaded.state_dir());
-    options.bin_dir = database.pg_bin.as_ref().map(|dir| loaded.dir.join(dir));
+    let mut options = local_options(loaded);
     options.download.consent = match (database.download, &opening.ask) {
         (Download::Yes, _) => Consent::Yes,
         (Download::Ask, Some(ask)) => Consent::Ask(Arc::clone(ask)),

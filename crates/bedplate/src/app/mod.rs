@@ -9,6 +9,7 @@ mod identify;
 pub mod keys;
 mod kit;
 mod lines;
+pub mod log_writer;
 pub mod report;
 pub mod schema;
 pub mod serve;

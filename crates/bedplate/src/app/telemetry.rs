@@ -2,13 +2,17 @@
 
 use std::io::IsTerminal;
 
+use bedplate_core::Problem;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::LogFormat;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
-/// Installs the subscriber. A level that cannot be read was refused with the settings; here it falls to `info`. Logs go to
+use super::log_writer::LogWriter;
+
+/// Installs the subscriber, until the end of the process; keep what it gives. A level that cannot be read was refused with the settings; here it falls to `info`. Logs go to
 /// standard error: standard output belongs to the command's answer.
-pub fn install(loaded: &Loaded) {
+pub fn install(loaded: &Loaded) -> Result<Logs, Problem> {
     let log = &loaded.settings.log;
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let json = match log.format {
@@ -16,11 +20,23 @@ pub fn install(loaded: &Loaded) {
         LogFormat::Pretty => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = LogWriter::start(std::io::stderr())
+        .map_err(|e| Problem::internal_error(format!("no thread for the log can be started: {e}")))?;
+    let builder = fmt().with_env_filter(filter).with_writer(writer.clone());
     // A second one in the same process (tests) keeps the first.
     let _ = if json {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     } else {
         builder.compact().with_ansi(std::io::stderr().is_terminal()).try_init()
     };
+    Ok(Logs(writer))
+}
+
+/// Writes what is left of the log when it is dropped.
+pub struct Logs(LogWriter);
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }

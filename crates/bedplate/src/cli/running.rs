@@ -21,7 +21,7 @@ pub fn dev(args: &DevArgs, context: &Context) -> Result<Exit, Failure> {
     set(&mut overrides, "dev.seed", args.no_seed.then(|| "false".into()), "--no-seed");
     let loaded = context.project("development", overrides)?;
     refuse_unsafe(&loaded, Purpose::Dev, "bedplate dev")?;
-    telemetry::install(&loaded);
+    let _logs = telemetry::install(&loaded)?;
     let options = app::dev::Options { report: Arc::new(Shown::new(&context.ui)), ask: ask(&context.ui) };
     block_on_threads(
         loaded.settings.server.workers,
@@ -39,7 +39,7 @@ pub fn serve(args: &ServeArgs, context: &Context) -> Result<Exit, Failure> {
     set(&mut overrides, "migrations.auto_apply", args.migrate.then(|| "true".into()), "--migrate");
     let loaded = context.project("production", overrides)?;
     refuse_unsafe(&loaded, Purpose::Serve, "bedplate serve")?;
-    telemetry::install(&loaded);
+    let _logs = telemetry::install(&loaded)?;
     let report = Arc::new(Shown::new(&context.ui));
     block_on_threads(
         loaded.settings.server.workers,

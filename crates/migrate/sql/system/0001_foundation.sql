@@ -111,4 +111,6 @@ $$;
 -- default, which apps count on. Bedplate serves nothing without RLS and a policy, whatever the grants say.
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;
 alter default privileges in schema public grant all on sequences to anon, authenticated, service_role;
-alter default privileges in schema public grant all on functions to anon, authenticated, service_role;
+-- Functions are another matter: a function is served to a role that was granted it on purpose. PUBLIC's own default
+-- still lets policies and triggers call them.
+alter default privileges in schema public grant all on functions to service_role;

@@ -35,10 +35,10 @@ section! {
         error_format: ErrorFormat = ErrorFormat::Problem;
         /// Tables and views, as `name` in the first API schema or `schema.name`, on which aggregates (`count()`, `sum()` …) may be selected; `*` for all.
         aggregates: Vec<String> = Vec::new(), check(checks::qualified_or_all);
-        /// Counts that callers who are not signed in may ask for.
-        counts_anon: Vec<Count> = vec![Count::Exact, Count::Planned, Count::Estimated];
-        /// Counts that signed-in users and the service role may ask for.
-        counts: Vec<Count> = vec![Count::Exact, Count::Planned, Count::Estimated];
+        /// Counts that callers who are not signed in may ask for. Estimates tell of rows that the caller cannot see.
+        counts_anon: Vec<Count> = vec![Count::Exact];
+        /// Counts that signed-in users may ask for. The service role may ask for all.
+        counts: Vec<Count> = vec![Count::Exact];
         /// Request headers that SQL sees in `request.headers`, in lower case; `*` for all. Credentials never are.
         request_headers: Vec<String> = vec!["*".into()];
         /// Secret that authenticates page cursors; made at the first start when not set.

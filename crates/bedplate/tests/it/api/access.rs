@@ -99,7 +99,7 @@ async fn serve_refuses_to_start_with_an_exposed_object_that_is_open() {
     let out = tokio::process::Command::new(env!("CARGO_BIN_EXE_bedplate"))
         .args(["serve", "--text", "--set", "server.port=0", "--set", "server.admin_port=0"])
         .env("DATABASE_URL", db.url("postgres"))
-        .env("BEDPLATE_AUTH__JWT_SECRET", super::server::JWT_SECRET)
+        .envs(super::server::keys())
         .current_dir(dir.path())
         .output()
         .await

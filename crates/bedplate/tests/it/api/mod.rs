@@ -8,4 +8,4 @@ mod reads;
 mod server;
 mod writes;
 
-pub use server::{Answer, Server, claims};
+pub use server::Answer;

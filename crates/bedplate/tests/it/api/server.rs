@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bedplate_auth::mint::SigningKey;
 use bedplate_core::Secret;
 use bedplate_testkit::{Database, connect};
@@ -99,6 +97,17 @@ pub async fn database() -> Database {
     .await
 }
 
+/// Keys for production as `bedplate keys new` prints them, with a JWT secret that the tests know.
+pub fn keys() -> BTreeMap<String, String> {
+    let out =
+        std::process::Command::new(env!("CARGO_BIN_EXE_bedplate")).args(["keys", "new", "--text"]).output();
+    let text = String::from_utf8(out.unwrap().stdout).unwrap();
+    let lines = text.lines().filter_map(|line| line.split_once('='));
+    let mut keys: BTreeMap<String, String> = lines.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    keys.insert("BEDPLATE_AUTH__JWT_SECRET".to_owned(), JWT_SECRET.to_owned());
+    keys
+}
+
 impl Server {
     pub async fn start() -> Self {
         Self::start_with(|_| {}, "").await
@@ -117,7 +126,7 @@ impl Server {
             .args(["serve", "--json", "--set", "server.port=0", "--set", "server.admin_port=0"])
             .args(["--set", "server.pre_drain=0s"])
             .env("DATABASE_URL", db.url("postgres"))
-            .env("BEDPLATE_AUTH__JWT_SECRET", JWT_SECRET)
+            .envs(keys())
             .env("BEDPLATE_DATABASE__API_URL", db.url("authenticator"))
             .current_dir(dir.path())
             .stdout(Stdio::piped())
@@ -126,6 +135,7 @@ impl Server {
         prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let (address, admin) = ready(&mut child).await;
+        drain(&mut child);
         Self { db, address, admin, child, _dir: dir }
     }
 
@@ -205,6 +215,12 @@ async fn ready(child: &mut Child) -> (String, String) {
     panic!("the server did not start: {seen:?}\n{errors}");
 }
 
+/// The log goes nowhere, but it must go.
+fn drain(child: &mut Child) {
+    let mut errors = child.stderr.take().unwrap();
+    tokio::spawn(async move { tokio::io::copy(&mut errors, &mut tokio::io::sink()).await });
+}
+
 fn find(value: &Value, key: &str) -> Option<String> {
     match value {
         Value::Object(map) => map
@@ -250,9 +266,4 @@ pub fn service() -> String {
 
 pub fn sign(claims: &Value) -> String {
     SigningKey::hs256(&Secret::new(JWT_SECRET)).sign(claims).unwrap()
-}
-
-/// The claims of a token, unchecked.
-pub fn payload(token: &str) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap()).unwrap()
 }

@@ -69,8 +69,7 @@ async fn many_rows_are_one_transaction() {
 #[tokio::test]
 async fn faults_are_reported_all_at_once_by_field() {
     let server = Server::start().await;
-    let body =
-        json!({"title": "x".repeat(121), "priority": 9, "tags": "not a list", "colour": 1, "author_id": BOB});
+    let body = json!({"title": "x".repeat(121), "priority": 9, "tags": 7, "colour": 1, "author_id": BOB});
     let refused = create(&server, &user(ALICE), body).await;
     assert_eq!((refused.status, refused.code()), (400, "validation_failed".to_owned()));
     let details = refused.json()["details"].clone();
@@ -78,9 +77,9 @@ async fn faults_are_reported_all_at_once_by_field() {
         assert!(details[field][0].is_string(), "{field} in {details}");
     }
     let in_rows =
-        create(&server, &user(ALICE), json!([{"organization_id": 1, "title": ""}, {"title": 7}])).await;
+        create(&server, &user(ALICE), json!([{"organization_id": 1, "title": ""}, {"title": "x", "priority": 0.5}])).await;
     let details = in_rows.json()["details"].clone();
-    assert!(details["0.title"].is_array() && details["1.title"].is_array(), "{details}");
+    assert!(details["0.title"].is_array() && details["1.priority"].is_array(), "{details}");
     assert!(details["1.organization_id"].is_array(), "{details}");
 }
 
