@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench docs clean stop-test-server need
+.PHONY: help run test test-browser lint bench docs clean stop-test-server need need-browser
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -8,6 +8,9 @@ help: ## this list
 need: ## install what the other targets need (PostgreSQL's server programs, a C compiler) and say so
 	@scripts/need-toolchain
 	@scripts/need-postgres
+
+need-browser: ## install what the browser tests need (Chromium, Node.js) and say so
+	@scripts/need-browser
 
 run: need ## build Bedplate and serve examples/helpdesk on a private PostgreSQL
 	cargo build --locked -p bedplate
@@ -17,6 +20,10 @@ test: need ## layers, generated docs, and every test
 	cargo run --locked -q -p xtask -- layers
 	cargo run --locked -q -p xtask -- docs --check
 	@scripts/run-tests
+
+test-browser: need need-browser ## only the tests of the example's pages in Chromium
+	cargo build --locked -p bedplate
+	cd tests/browser && npm test --silent
 
 lint: ## format check and clippy as CI runs them
 	cargo fmt --all --check

@@ -5,41 +5,96 @@ const $ = (id) => document.getElementById(id);
 let token = null;
 let page = { cursor: null, next: null, prev: null };
 let ticket = null;
+let asked = 0;
+
+// A problem document (RFC 9457): what happened, and which fields are at fault.
+class Refused extends Error {
+  constructor(problem) {
+    super(problem.detail ?? problem.title);
+    this.status = problem.status;
+    this.fields = problem.details ?? {};
+  }
+}
 
 async function call(method, path, body) {
   const headers = { accept: 'application/json' };
   if (token) headers.authorization = `Bearer ${token}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  let response;
+  try {
+    response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Error('The server cannot be reached. Is `bedplate dev` running?');
+  }
   if (response.status === 204) return {};
   const answer = await response.json();
-  if (!response.ok) throw new Error(explain(answer));
+  if (!response.ok) throw new Refused(answer);
   return answer;
 }
 
-// A problem document (RFC 9457) as text: what happened, and which fields are at fault.
-function explain(problem) {
-  const fields = Object.entries(problem.details ?? {}).map(([name, faults]) => `${name}: ${faults.join(', ')}`);
-  return [problem.detail ?? problem.title, ...fields].join('\n');
+// Shows each fault at its field of the form, and what belongs to no field above everything.
+function showFaults(form, error) {
+  const rest = [];
+  for (const [name, faults] of Object.entries(error.fields ?? {})) {
+    const input = form?.elements.namedItem(name);
+    if (!input) {
+      rest.push(`${name}: ${faults.join(', ')}`);
+      continue;
+    }
+    const note = make('span', { className: 'fault', id: `${form.id}-${name}-fault`, textContent: faults.join(', ') });
+    input.setAttribute('aria-invalid', 'true');
+    input.setAttribute('aria-describedby', note.id);
+    input.after(note);
+  }
+  form?.querySelector('[aria-invalid]')?.focus();
+  $('message').textContent = [error.message, ...rest].join('\n');
+}
+
+function clearFaults() {
+  $('message').textContent = '';
+  for (const note of document.querySelectorAll('.fault')) note.remove();
+  for (const input of document.querySelectorAll('[aria-invalid]')) {
+    input.removeAttribute('aria-invalid');
+    input.removeAttribute('aria-describedby');
+  }
 }
 
 function guard(action) {
   return async (event) => {
     event?.preventDefault?.();
-    $('message').textContent = '';
+    clearFaults();
     try {
       await action(event);
     } catch (error) {
-      $('message').textContent = error.message;
+      showFaults(event?.type === 'submit' ? event.target : null, error);
     }
   };
 }
 
-function cell(text) {
-  const td = document.createElement('td');
-  td.textContent = text;
-  return td;
+function make(name, properties, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
 }
+
+function row(item) {
+  const open = make('button', { type: 'button', textContent: item.title });
+  const cells = [item.id, open, item.status, item.priority, item.author?.display_name ?? ''];
+  const tr = make('tr', {}, ...cells.map((content) => make('td', {}, content)));
+  tr.onclick = guard(() => show(item.id));
+  tr.dataset.id = item.id;
+  return tr;
+}
+
+function markCurrent() {
+  for (const tr of $('tickets').children) {
+    if (Number(tr.dataset.id) === ticket?.id) tr.setAttribute('aria-current', 'true');
+    else tr.removeAttribute('aria-current');
+  }
+}
+
+// What the user typed is text to find, not a pattern.
+const literally = (text) => text.replace(/[\\%_*]/g, (c) => (c === '*' ? '_' : `\\${c}`));
 
 async function list(cursor = null) {
   const query = new URLSearchParams({
@@ -50,54 +105,54 @@ async function list(cursor = null) {
   });
   const filters = new FormData($('filters'));
   if (filters.get('status')) query.set('status', `eq.${filters.get('status')}`);
-  if (filters.get('search')) query.set('title', `ilike.*${filters.get('search')}*`);
+  if (filters.get('search')) query.set('title', `ilike.*${literally(filters.get('search'))}*`);
   if (cursor) query.set('cursor', cursor);
+  const turn = ++asked;
   const { data, meta } = await call('GET', `/api/v1/tickets?${query}`);
-  $('tickets').replaceChildren(...data.map((row) => {
-    const tr = document.createElement('tr');
-    tr.tabIndex = 0;
-    tr.append(cell(row.id), cell(row.title), cell(row.status), cell(row.priority), cell(row.author?.display_name ?? ''));
-    tr.onclick = guard(() => show(row.id));
-    tr.onkeydown = (event) => { if (event.key === 'Enter') tr.onclick(event); };
-    return tr;
-  }));
+  // A later question was answered first.
+  if (turn !== asked) return;
+  $('tickets').replaceChildren(...data.map(row));
+  markCurrent();
   page = { cursor, next: meta.next_cursor, prev: meta.prev_cursor };
   $('next').disabled = !page.next;
   $('prev').disabled = !page.prev;
-  $('total').textContent = `${meta.total} tickets`;
+  $('none').hidden = data.length > 0;
+  $('total').textContent = meta.total === 1 ? '1 ticket' : `${meta.total} tickets`;
 }
 
-async function show(id) {
+async function show(id, focus = true) {
   const select = '*,author:profiles!author_id(display_name),comments(id,body,created_at,author:profiles(display_name))';
   const query = new URLSearchParams({ select, 'comments.order': 'id' });
   ({ data: ticket } = await call('GET', `/api/v1/tickets/${id}?${query}`));
-  $('detail').hidden = false;
   $('detail-title').textContent = `#${ticket.id} ${ticket.title}`;
   $('detail-meta').textContent = `${ticket.author?.display_name ?? ''}, ${new Date(ticket.created_at).toLocaleString()}`;
   for (const name of ['title', 'body', 'status', 'priority']) $('edit').elements[name].value = ticket[name];
-  $('comments').replaceChildren(...ticket.comments.map((comment) => {
-    const li = document.createElement('li');
-    li.textContent = `${comment.author?.display_name ?? ''}: ${comment.body}`;
-    return li;
-  }));
+  const comments = ticket.comments.map((comment) =>
+    make('li', {}, make('b', { textContent: comment.author?.display_name ?? '' }), ` ${comment.body}`));
+  $('comments').replaceChildren(...(comments.length ? comments : [make('li', { textContent: 'None yet.' })]));
+  $('detail').hidden = false;
+  markCurrent();
+  // Also brings it into view where the page is one column.
+  if (focus) $('detail-title').focus();
+}
+
+function close() {
+  ticket = null;
+  $('detail').hidden = true;
+  markCurrent();
 }
 
 function fields(form) {
   const values = Object.fromEntries(new FormData(form));
-  if ('priority' in values) values.priority = Number(values.priority);
+  if ('priority' in values) values.priority = values.priority === '' ? null : Number(values.priority);
   return values;
 }
 
 async function signIn(user) {
-  const response = await fetch('/dev/token', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ user }),
-  });
-  if (!response.ok) throw new Error('This page signs in through `bedplate dev`; start that.');
-  token = (await response.json()).data.access_token;
-  ticket = null;
-  $('detail').hidden = true;
+  token = null;
+  const { data } = await call('POST', '/dev/token', { user });
+  token = data.access_token;
+  close();
   await list();
 }
 
@@ -114,20 +169,28 @@ $('create').onsubmit = guard(async () => {
   await show(data.id);
 });
 $('edit').onsubmit = guard(async () => {
-  await call('PATCH', `/api/v1/tickets/${ticket.id}`, fields($('edit')));
-  await show(ticket.id);
+  await call('PATCH', `/api/v1/tickets/${ticket.id}`, fields($('edit'))).catch(mayNot('change'));
+  await show(ticket.id, false);
   await list(page.cursor);
 });
 $('delete').onclick = guard(async () => {
-  await call('DELETE', `/api/v1/tickets/${ticket.id}`);
-  $('detail').hidden = true;
+  if (!confirm(`Delete ticket #${ticket.id}?`)) return;
+  await call('DELETE', `/api/v1/tickets/${ticket.id}`).catch(mayNot('delete'));
+  close();
   await list(page.cursor);
 });
 $('comment').onsubmit = guard(async () => {
   await call('POST', `/api/v1/tickets/${ticket.id}/comments`, fields($('comment')));
   $('comment').reset();
-  await show(ticket.id);
+  await show(ticket.id, false);
 });
+
+// A row that one sees and may not write is 404 to the write: the API does not tell the two apart.
+function mayNot(what) {
+  return (error) => {
+    throw error.status === 404 ? new Error(`You may not ${what} this ticket, or it is gone.`) : error;
+  };
+}
 
 guard(async () => {
   const response = await fetch('/dev/users');
