@@ -154,3 +154,56 @@ fn limit(value: &Value, max: Option<u64>, plus_one: bool) -> String {
     let most = max.map_or(i64::MAX, |max| i64::try_from(max).unwrap_or(i64::MAX));
     asked.min(most).saturating_add(i64::from(plus_one)).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pgtext::Target;
+
+    fn bound(param: Param, value: Value) -> Option<String> {
+        let sql = Sql { text: "".into(), params: vec![param], formats: [].into() };
+        let values = Values(vec![value]);
+        let bound = sql.bind(&values).unwrap().remove(0);
+        bound.map(|bytes| String::from_utf8(bytes.into_owned()).unwrap())
+    }
+
+    const FIRST: ValueRef = ValueRef(0);
+
+    #[test]
+    fn values_become_text() {
+        assert_eq!(bound(Param::Value(FIRST), Value::Text("a*".into())).unwrap(), "a*");
+        assert_eq!(bound(Param::Value(FIRST), Value::Int(-3)).unwrap(), "-3");
+        assert_eq!(bound(Param::Value(FIRST), Value::Null), None);
+        let list = Value::List(vec![Some("a\"b\\".into()), None, Some(String::new()), Some("NULL".into())]);
+        assert_eq!(bound(Param::Value(FIRST), list).unwrap(), r#"{"a\"b\\",NULL,"","NULL"}"#);
+        assert_eq!(bound(Param::Fixed("x".into()), Value::Null).unwrap(), "x");
+    }
+
+    #[test]
+    fn patterns_have_percent_signs() {
+        assert_eq!(bound(Param::Pattern(FIRST), Value::Text("*a_*".into())).unwrap(), "%a_%");
+        let list = Value::List(vec![Some("*b".into()), None]);
+        assert_eq!(bound(Param::Pattern(FIRST), list).unwrap(), "{%b,NULL}");
+    }
+
+    #[test]
+    fn limits_are_capped_and_probed() {
+        let limit = |max, plus_one| Param::Limit { value: FIRST, max, plus_one };
+        assert_eq!(bound(limit(Some(100), true), Value::Int(20)).unwrap(), "21");
+        assert_eq!(bound(limit(Some(100), true), Value::Int(1_000_000)).unwrap(), "101");
+        assert_eq!(bound(limit(None, false), Value::Int(i64::MAX)).unwrap(), i64::MAX.to_string());
+        assert_eq!(bound(limit(None, true), Value::Int(i64::MAX)).unwrap(), i64::MAX.to_string());
+        assert_eq!(bound(limit(Some(7), false), Value::Text("9".into())).unwrap(), "7");
+        assert_eq!(bound(limit(Some(7), false), Value::Text("x".into())).unwrap(), "x");
+    }
+
+    #[test]
+    fn json_null_is_null_and_texts_of_a_query_string_pass() {
+        let json = |text: &str| Value::Json(text.into());
+        assert_eq!(bound(Param::Json(FIRST, Target::Json), json(" null ")), None);
+        assert_eq!(bound(Param::Json(FIRST, Target::Scalar), json("null")), None);
+        assert_eq!(bound(Param::Json(FIRST, Target::Json), json("\"null\"")).unwrap(), "\"null\"");
+        assert_eq!(bound(Param::Json(FIRST, Target::Scalar), json("\"x\"")).unwrap(), "x");
+        assert_eq!(bound(Param::Json(FIRST, Target::Scalar), Value::Text("x".into())).unwrap(), "x");
+    }
+}

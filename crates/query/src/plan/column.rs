@@ -9,7 +9,8 @@ use super::planner::{
 };
 use super::tree::{Alias, Coding, Expr, Field, FieldValue, Key, Step};
 use super::types::oid;
-use crate::catalog::{Oid, Returns};
+use crate::catalog::{ColumnId, Oid, Returns};
+use crate::gate::Verb;
 use crate::output::Codec;
 use crate::problems::{AGGREGATES_OFF, UNKNOWN_COLUMN};
 use crate::request::{self, Aggregate, AggregateFunction, Path};
@@ -79,15 +80,22 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// 400 `unknown_column`. The hint names only columns that the role may read.
+    /// 400 `unknown_column`. The hint names only columns that the role may read, in every dialect.
     pub(super) fn unknown(&self, shape: Shape<'a>, name: &str) -> Problem {
-        let on = match shape {
-            Shape::Relation { relation, .. } => format!(" of {:?}", relation.name.as_str()),
-            Shape::Columns(_) => String::new(),
+        let (on, known): (String, Vec<&str>) = match shape {
+            Shape::Relation { id, relation, checked } => {
+                let readable = |at: usize| !checked || self.holds_on(id, ColumnId(at as u16), Verb::Select);
+                let columns = relation.columns.iter().enumerate().filter(|(at, _)| readable(*at));
+                (format!(" of {:?}", relation.name.as_str()), columns.map(|(_, c)| c.name.as_str()).collect())
+            }
+            Shape::Columns(columns) => {
+                (String::new(), columns.iter().map(|(name, _)| name.as_str()).collect())
+            }
         };
-        let problem = Problem::new(&UNKNOWN_COLUMN).detail(format!("There is no column {name:?}{on}"));
-        let columns = self.columns(shape);
-        match nearest(name, columns.iter().map(|c| c.name.as_str())) {
+        let problem = Problem::new(&UNKNOWN_COLUMN)
+            .detail(format!("There is no column {name:?}{on}"))
+            .field(name, format!("is not a column{on}"));
+        match nearest(name, known.into_iter()) {
             Some(near) => problem.hint(format!("Did you mean {near:?}?")),
             None => problem,
         }

@@ -22,6 +22,6 @@ impl<'a> Planner<'a> {
             level.filters = filters;
             guard = Some(self.guard(path));
         }
-        Ok(Read { guard, level, count: read.count, count_max: self.limits.page_max })
+        Ok(Read { guard, level, silent: false, count: read.count, count_max: self.limits.page_max })
     }
 }

@@ -178,7 +178,8 @@ impl<'a> Planner<'a> {
     fn no_way(&self, origin: &Relation, name: &str, hint: Option<&Name>, ways: &[Way<'a>]) -> Problem {
         let by = hint.map(|hint| format!(" by {:?}", &**hint)).unwrap_or_default();
         let problem = Problem::new(&UNKNOWN_RELATIONSHIP)
-            .detail(format!("No relationship leads from {:?} to {name:?}{by}", origin.name.as_str()));
+            .detail(format!("No relationship leads from {:?} to {name:?}{by}", origin.name.as_str()))
+            .field(name, format!("is not related to {:?}{by}", origin.name.as_str()));
         let known = ways.iter().map(|way| self.get(way.relationship.target).name.as_str());
         match nearest(name, known).filter(|near| **near != *name) {
             Some(near) => problem.hint(format!("Did you mean {near:?}?")),

@@ -287,6 +287,8 @@ pub struct OrderKey {
 pub struct Read {
     pub guard: Option<Guard>,
     pub level: Level,
+    /// Rows are counted, not answered.
+    pub silent: bool,
     pub count: Option<Count>,
     pub count_max: u64,
 }

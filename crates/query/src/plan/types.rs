@@ -206,6 +206,8 @@ impl<'a> Planner<'a> {
                 "vector" | "halfvec" | "sparsevec" | "ltree" => Coding::Wire(Codec::Quoted),
                 _ => Coding::ToJson,
             },
+            // int2vector and oidvector are arrays to json.
+            TypeKind::Base if known.category == 'A' => Coding::ToJson,
             TypeKind::Base => Coding::Wire(Codec::Quoted),
             TypeKind::Domain { .. } | TypeKind::Composite(_) | TypeKind::Array(_) | TypeKind::Pseudo => {
                 Coding::ToJson

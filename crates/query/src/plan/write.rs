@@ -114,7 +114,8 @@ impl<'a> Planner<'a> {
         }
         filters.append(&mut level.filters);
         level.filters = filters;
-        Ok(Plan::Read(tree::Read { guard: None, level, count: None, count_max: u64::MAX }))
+        let silent = !matches!(returning, Returning::Rows(_));
+        Ok(Plan::Read(tree::Read { guard: None, level, silent, count: None, count_max: u64::MAX }))
     }
 
     /// The columns of a body, in its order. All faults are told at once.

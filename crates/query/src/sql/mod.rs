@@ -37,7 +37,7 @@ fn write_read(read: &Read) -> Planned {
     text.rest(level, &columns, &places);
     let main = Main {
         sql: text.finish(columns.formats),
-        output: Output::Rows(rows.object),
+        output: if read.silent { Output::Nothing } else { Output::Rows(rows.object) },
         order_columns: rows.order_columns,
         order: level.order_text.clone(),
         reversed: level.backward,

@@ -108,6 +108,16 @@ async fn inserts_keep_what_they_were_given() {
     assert_eq!(found.json[0]["status"], "draft");
     assert!(found.json[0]["id"].as_i64().unwrap() > 1000);
     assert_eq!(found.json[1], serde_json::json!({"id": 6000, "views": 0, "status": "archived"}));
+    let home = r#"{"name":"n","home":{"city":"B, \"x\"","street":null},"settings":{"a":[1]}}"#;
+    let found = fixture.run(&insert("users", home, "select=home,settings"));
+    assert_eq!(found.text, r#"[{"home":{"street":null,"city":"B, \"x\""},"settings":{"a": [1]}}]"#);
+    let slug =
+        insert("posts", r#"{"author_id":1,"title":"t","slug":"a-b","status":"archived"}"#, "select=slug");
+    assert_eq!(fixture.run(&slug).text, r#"[{"slug":"a-b"}]"#);
+    let slug = insert("posts", r#"{"author_id":1,"title":"t","slug":"A B"}"#, "select=slug");
+    let planned = fixture.plan(&slug).unwrap();
+    let refused = fixture.wire.attempt(&planned.main.sql.text, &planned.main.sql, &slug.values).unwrap_err();
+    assert!(refused.contains("23514"), "{refused}");
     let found = fixture.run(&insert("log", "[{},{}]", ""));
     assert_eq!(found.text, r#"[{"at":null,"line":null},{"at":null,"line":null}]"#);
     let found = fixture.run(&insert("profiles", r##"{"user_id":2,"paint":"#00FF00"}"##, ""));
@@ -189,6 +199,8 @@ async fn updates_and_deletes_answer_what_they_touched() {
     assert_eq!(none.answer.tag, "UPDATE 8");
     let unchanged = fixture.run(&update("posts", "{}", "id=eq.3&select=id"));
     assert_eq!(unchanged.text, r#"[{"id":3}]"#);
+    let silent = nothing(update("posts", "{}", "id=lt.4"));
+    assert_eq!(fixture.run(&silent).page.rows, 3);
     let mut empty = update("posts", "{}", "id=eq.3&select=id");
     if let Operation::Update(update) = &mut empty.operation {
         update.style = Style::POSTGREST;
