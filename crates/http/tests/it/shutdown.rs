@@ -88,6 +88,45 @@ async fn http2_streams_are_finished_and_new_ones_refused() {
     assert!(web.request(Request::get(url).body(http_body_util::Full::default()).unwrap()).await.is_err());
 }
 
+/// Over HTTP/2 a client learns by GOAWAY which requests were not taken and may be sent again elsewhere (RFC 9113
+/// §6.8). What the server took, it answered: both count the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_request_of_a_busy_http2_client_fails() {
+    let mut config = config();
+    config.timeouts.pre_drain = Duration::from_millis(100);
+    let server = start(App::builder(config).routes([ok(), slow(20)]));
+    let answered = Arc::new(AtomicU32::new(0));
+    let clients: Vec<_> = (0..8)
+        .map(|n| {
+            let (web, url) = (web2(), server.url(if n % 2 == 0 { "/ok" } else { "/slow" }));
+            let answered = Arc::clone(&answered);
+            tokio::spawn(async move {
+                loop {
+                    let request = Request::get(&url).body(http_body_util::Full::default()).unwrap();
+                    match web.request(request).await {
+                        Ok(answer) => assert_eq!(answer.status(), 200),
+                        Err(error) if format!("{error:?}").contains("GoAway(b\"\", NO_ERROR, Remote)") => {
+                            continue;
+                        }
+                        Err(error) => break assert!(error.is_connect(), "{error:?}"),
+                    }
+                    answered.fetch_add(1, Relaxed);
+                }
+            })
+        })
+        .collect();
+    eventually("some traffic", || answered.load(Relaxed) > 300).await;
+    server.shutdown.begin();
+    server.running.await.unwrap();
+    for client in clients {
+        client.await.expect("no request failed");
+    }
+    let text = server.metrics.render();
+    let counts = text.lines().filter_map(|line| line.strip_prefix("bedplate_http_requests_total{"));
+    let served: u32 = counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u32>().unwrap()).sum();
+    assert_eq!(served, answered.load(Relaxed));
+}
+
 #[tokio::test]
 async fn readiness_goes_first_and_requests_are_served_until_the_port_closes() {
     let shutdown = Shutdown::default();
