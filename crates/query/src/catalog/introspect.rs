@@ -56,7 +56,7 @@ pub fn script() -> &'static str {
     static SCRIPT: LazyLock<String> = LazyLock::new(|| {
         let mut script = String::from(
             "set transaction isolation level repeatable read, read only;\n\
-             set local search_path = '';\nset local jit = off;\nset local bytea_output = 'hex';\n",
+             set local search_path = '';\nset local jit = off;\nset local statement_timeout = '60s';\n",
         );
         for statement in Statement::ALL {
             script.push_str(statement.sql());

@@ -201,3 +201,73 @@ async fn privileges_by_table_column_schema_membership_and_public() {
     let settings = &catalog.role(id(&member)).unwrap().settings;
     assert_eq!(settings.iter().map(|(k, v)| (&**k, &**v)).collect::<Vec<_>>(), [("statement_timeout", "3s")]);
 }
+
+#[tokio::test]
+async fn the_fingerprint_notices_ddl_and_nothing_else() {
+    let database = bedplate_testkit::Database::empty().await;
+    let client = database.superuser().await;
+    client.batch_execute("create table public.t (id int primary key, note text)").await.unwrap();
+    let look = async || {
+        let row = client.query_one(bedplate_query::catalog::introspect::FINGERPRINT, &[]).await.unwrap();
+        let text: String = row.get(0);
+        // The last three are about roles, which other tests make meanwhile.
+        text.rsplitn(4, ',').last().unwrap().to_owned()
+    };
+    let mut known = look().await;
+    for quiet in [
+        "insert into public.t select n from generate_series(1, 1000) n",
+        "vacuum analyze public.t",
+        "create temp table gone (id int primary key default 1 check (id > 0), note text)",
+        "drop table gone",
+    ] {
+        client.batch_execute(quiet).await.unwrap();
+        assert_eq!(look().await, known, "{quiet}");
+    }
+    for ddl in [
+        "alter table public.t alter column note set default 'x'",
+        "alter table public.t alter column note type varchar(9)",
+        "alter table public.t add check (id > 0)",
+        "grant select (note) on public.t to pg_monitor",
+        "comment on table public.t is 'x'",
+        "create unique index on public.t (id, note)",
+        "create policy p on public.t using (true)",
+        "alter policy p on public.t using (false)",
+        "create view public.v as select id from public.t",
+        "create or replace view public.v as select id, note from public.t",
+        "create type public.mood as enum ('a')",
+        "alter type public.mood add value 'b'",
+        "create function public.f() returns int language sql as 'select 1'",
+        "revoke execute on function public.f() from public",
+        "grant usage on schema public to pg_monitor",
+        "create schema other",
+        "drop view public.v",
+    ] {
+        client.batch_execute(ddl).await.unwrap();
+        let now = look().await;
+        assert_ne!(now, known, "{ddl}");
+        known = now;
+    }
+}
+
+#[tokio::test]
+async fn a_plain_role_can_read_the_whole_catalog() {
+    let database = bedplate_testkit::Database::empty().await;
+    let admin = database.superuser().await;
+    let role = format!("{}_plain", database.name());
+    let sql = format!(
+        "create role {role} login; create schema hidden; create table hidden.t (id int primary key);
+         revoke all on schema hidden from public; create table public.t (id int references hidden.t);
+         create view public.v as select id from public.t"
+    );
+    admin.batch_execute(&sql).await.unwrap();
+    let catalog = {
+        let client = database.connect(&role).await;
+        super::load(&client, &["public"]).await
+    };
+    admin.batch_execute(&format!("drop role {role}")).await.unwrap();
+    let t = relation(&catalog, "t");
+    let key = &catalog.relation(t).foreign_keys[0];
+    assert_eq!(catalog.relation(key.target).schema.as_str(), "hidden");
+    assert_eq!(catalog.relationships(t).len(), 0);
+    assert!(!catalog.can_use_schema(catalog.find_role(&role).unwrap(), "hidden"));
+}
