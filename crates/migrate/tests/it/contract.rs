@@ -152,6 +152,8 @@ async fn the_identity_functions_read_both_forms_of_claims_and_are_inlined() {
     assert_eq!(text(owner, "auth.email()").await, "a@b.c");
     assert_eq!(text(owner, "auth.jwt() -> 'x' -> 0").await, "1");
     owner.batch_execute("set request.jwt.claim.role = 'anon'").await.unwrap();
+    assert_eq!(text(owner, "auth.role()").await, "authenticated", "what every request sets comes first");
+    owner.batch_execute("set request.jwt.claims = ''").await.unwrap();
     assert_eq!(text(owner, "auth.role()").await, "anon");
     owner
         .batch_execute(

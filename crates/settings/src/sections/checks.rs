@@ -77,6 +77,20 @@ pub(super) fn project_paths(paths: &Vec<String>) -> Result<(), String> {
     paths.iter().try_for_each(project_path)
 }
 
+/// A level, or several for single areas: `info,bedplate_db=debug`.
+pub(super) fn log_filter(filter: &String) -> Result<(), String> {
+    const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
+    for directive in filter.split(',').map(str::trim) {
+        let level = directive.rsplit_once('=').map_or(directive, |(_, level)| level.trim());
+        if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+            let near = crate::nearest(level, LEVELS.iter().copied());
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(format!("`{directive}` names no level: use {}{hint}", LEVELS.join(", ")));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn not_empty(text: &String) -> Result<(), String> {
     if text.trim().is_empty() { Err("must not be empty".into()) } else { Ok(()) }
 }
@@ -163,6 +177,17 @@ mod tests {
         assert!(secure_url(&Some("http://127.0.0.1:9/jwks".into())).is_ok());
         for bad in ["http://x/jwks", "http://localhost.evil.example/", "file:///etc/passwd", "https://"] {
             assert!(secure_url(&Some(bad.into())).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn log_levels_are_checked() {
+        for good in ["info", "WARN", "info,bedplate_db=debug", "off, access=info"] {
+            assert!(log_filter(&good.into()).is_ok(), "{good}");
+        }
+        assert!(log_filter(&"inof".into()).unwrap_err().contains("did you mean `info`?"));
+        for bad in ["", "info,", "bedplate_db", "x=verbose"] {
+            assert!(log_filter(&bad.into()).is_err(), "{bad}");
         }
     }
 

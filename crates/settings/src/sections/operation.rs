@@ -20,7 +20,7 @@ section! {
         /// How log lines look.
         format: LogFormat = LogFormat::Auto;
         /// What is logged: a level, or levels per area as in `info,bedplate_db=debug`.
-        level: String = "info".into(), check(checks::not_empty);
+        level: String = "info".into(), check(checks::log_filter);
     }
 }
 
