@@ -64,7 +64,8 @@ pub enum Error {
     Name { name: String },
     #[error(
         "{} was applied {} and has been edited since. An applied migration stays as it is: restore the file (git \
-         checkout) and put the change into a new migration (bedplate migrate new){}",
+         checkout) and put the change into a new migration (bedplate migrate new). While \
+         nobody else has it, undoing it first works too: bedplate migrate down{}",
         first.file, first.applied_at, others(*more)
     )]
     Edited { first: Edited, more: usize },

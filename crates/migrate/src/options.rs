@@ -7,6 +7,9 @@ use std::time::Duration;
 pub struct Options {
     /// Apply files that are older than the newest applied one.
     pub allow_out_of_order: bool,
+    /// Leave pending files at the end of the folder that hold no statement yet: while somebody is writing them, they must
+    /// not count as applied. Elsewhere an empty file is a migration as any other.
+    pub hold_empty: bool,
     /// How long one statement waits for a lock before everybody behind it would have waited too long.
     pub lock_timeout: Duration,
     /// How often a file is tried before a lock that does not come is an error.
@@ -23,6 +26,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             allow_out_of_order: false,
+            hold_empty: false,
             lock_timeout: Duration::from_secs(4),
             lock_attempts: 10,
             lock_pause: Duration::from_millis(500),
@@ -109,6 +113,8 @@ pub struct Report {
     pub adopted: usize,
     /// Applied, but their files are not in the folder: `version_name`.
     pub missing: Vec<String>,
+    /// Files that wait for their SQL ([`Options::hold_empty`]).
+    pub held: Vec<String>,
     pub notices: Vec<String>,
     pub took: Duration,
 }

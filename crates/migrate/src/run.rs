@@ -86,8 +86,13 @@ async fn up_locked(
         .filter(|row| folder.find(&row.version).is_none())
         .map(|row| format!("{}_{}", row.version, row.name))
         .collect();
-    for migration in &folder.migrations {
+    let unwritten = if options.hold_empty { count_unwritten(folder) } else { 0 };
+    for (at, migration) in folder.migrations.iter().enumerate() {
         if applied.iter().any(|row| row.version == migration.version) {
+            continue;
+        }
+        if at >= folder.migrations.len() - unwritten {
+            report.held.push(migration.up.file.clone());
             continue;
         }
         let work = File { session, options, migration, script: &migration.up, direction: Direction::Up };
@@ -96,6 +101,13 @@ async fn up_locked(
         report.ran.push(ran);
     }
     Ok(report)
+}
+
+/// Files at the end of the folder that hold no statement. One that cannot be split is written; running it says what is
+/// wrong.
+fn count_unwritten(folder: &Folder) -> usize {
+    let is_empty = |m: &&Migration| m.up.statements().is_ok_and(|statements| statements.is_empty());
+    folder.migrations.iter().rev().take_while(is_empty).count()
 }
 
 async fn down_locked(

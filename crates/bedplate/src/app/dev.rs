@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bedplate_core::Problem;
-use bedplate_migrate::Event;
+use bedplate_migrate::{self as migrate, Event};
 use bedplate_settings::Loaded;
 use serde_json::json;
 
@@ -94,7 +94,7 @@ async fn apply(
     database: &Database,
     report: &dyn Report,
 ) -> Result<schema::Applied, Problem> {
-    let options = schema::options(loaded, false);
+    let options = migrate::Options { hold_empty: true, ..schema::options(loaded, false) };
     let applied = schema::apply(database, loaded, &options, &mut |event| show_event(&event, report)).await?;
     report.line(lines::migrate(&applied.migrations));
     for notice in &applied.migrations.notices {
@@ -158,7 +158,7 @@ async fn update(
     service: &Service,
     report: &dyn Report,
 ) -> Result<String, Problem> {
-    let options = schema::options(loaded, false);
+    let options = migrate::Options { hold_empty: true, ..schema::options(loaded, false) };
     let applied = schema::apply(database, loaded, &options, &mut |event| show_event(&event, report)).await?;
     let seeded = if loaded.settings.dev.seed {
         Some(schema::seed(database, loaded, false, &mut |event| show_event(&event, report)).await?)
@@ -177,6 +177,9 @@ async fn update(
     let is_new = |outcome: &bedplate_migrate::Seeded| *outcome == bedplate_migrate::Seeded::Now;
     if seeded.is_some_and(|seeded| seeded.files.iter().any(|(_, outcome)| is_new(outcome))) {
         done.push("seed applied".to_owned());
+    }
+    if done.is_empty() && !applied.migrations.held.is_empty() {
+        return Ok("waiting for its SQL".to_owned());
     }
     if done.is_empty() {
         return Ok("nothing new to apply".to_owned());

@@ -59,6 +59,9 @@ pub fn migrate(report: &Report) -> Line {
     if !report.missing.is_empty() {
         text.push_str(&format!("; applied but not in the folder: {}", report.missing.join(", ")));
     }
+    if !report.held.is_empty() {
+        text.push_str(&format!("; without SQL yet: {}", report.held.join(", ")));
+    }
     Line::new("migrate", text, json!(report))
 }
 

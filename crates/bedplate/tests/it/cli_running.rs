@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::cli::{Bedplate, failure, project, text};
+use crate::cli::{Bedplate, failure, json, project, text};
 
 /// A running server, ended with the test.
 struct Running {
@@ -118,6 +118,22 @@ fn saving_a_file_applies_it() {
     let (status, answer) = get(address, "/api/v1/todos", None);
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["data"].as_array().unwrap().len(), 2);
+    assert_eq!(dev.stop(), 0);
+}
+
+#[test]
+fn a_new_migration_waits_for_its_sql() {
+    let (_root, project) = project();
+    let mut dev = Running::start(&project, &["dev"]);
+    let address = dev.ready();
+    let made = json(&project, &["migrate", "new", "due date"]);
+    let held = dev.wait_for("change");
+    assert_eq!(held["done"], "waiting for its SQL", "{held}");
+    std::fs::write(made["up"].as_str().unwrap(), "alter table public.todos add due_on date;").unwrap();
+    while dev.wait_for("change")["done"] == "waiting for its SQL" {}
+    let token = text(&project, &["token", "--as", "bob@example.com"]);
+    let (status, answer) = get(address, "/api/v1/todos?select=due_on", Some(token.trim()));
+    assert_eq!((status, &answer["data"][0]["due_on"]), (200, &Value::Null), "{answer}");
     assert_eq!(dev.stop(), 0);
 }
 

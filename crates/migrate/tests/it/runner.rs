@@ -96,6 +96,23 @@ async fn an_edited_file_an_old_file_and_a_lost_file_are_told_apart() {
 }
 
 #[tokio::test]
+async fn an_unwritten_file_at_the_end_can_be_left_until_it_has_sql() {
+    const C: &str = "20260103000000_c.sql";
+    let mut ready = ready().await;
+    let files = Files::new(&[(A, "-- nothing any more\n"), (B, "select 2;"), (C, "-- c\n\n")]);
+    let holding = Options { hold_empty: true, ..quick() };
+    let report = up_with(&mut ready, &files, &holding, &mut Vec::new()).await.unwrap();
+    assert_eq!(report.ran.iter().map(|r| r.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(report.held.len() == 1 && report.held[0].ends_with(C), "{:?}", report.held);
+    files.write(C, "create table c ();");
+    let report = up_with(&mut ready, &files, &holding, &mut Vec::new()).await.unwrap();
+    assert_eq!((report.ran.len(), report.held.len()), (1, 0));
+    // Elsewhere it is a migration like any other.
+    files.write("20260104000000_d.sql", "");
+    assert_eq!(up(&mut ready, &files).await.unwrap().ran.len(), 1);
+}
+
+#[tokio::test]
 async fn down_undoes_the_newest_and_refuses_before_it_begins() {
     let mut ready = ready().await;
     let files = Files::new(&[
