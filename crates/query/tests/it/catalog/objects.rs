@@ -208,7 +208,7 @@ async fn the_fingerprint_notices_ddl_and_nothing_else() {
     let client = database.superuser().await;
     client.batch_execute("create table public.t (id int primary key, note text)").await.unwrap();
     let look = async || {
-        let row = client.query_one(bedplate_query::catalog::introspect::FINGERPRINT, &[]).await.unwrap();
+        let row = client.query_one(introspect::FINGERPRINT, &[]).await.unwrap();
         let text: String = row.get(0);
         // The last three are about roles, which other tests make meanwhile.
         text.rsplitn(4, ',').last().unwrap().to_owned()
