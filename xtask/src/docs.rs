@@ -1,4 +1,4 @@
-//! Reference pages that are written from the code: settings, their JSON Schema, problem codes. `--check` fails when a
+//! Reference pages that are written from the code: the command line, settings, their JSON Schema, problem codes. `--check` fails when a
 //! page in the tree is not what the code says now.
 
 use std::fmt::Write;
@@ -7,19 +7,29 @@ use bedplate_core::Code;
 
 use crate::layers::root;
 
+type Catalogue = (&'static str, &'static [&'static Code]);
+
 /// Every catalogue of problem codes, by the crate that keeps it.
-fn catalogues() -> [(&'static str, &'static [&'static Code]); 4] {
-    [
-        ("core", bedplate_core::problem::ALL),
+fn catalogues() -> Vec<Catalogue> {
+    let mut catalogues: Vec<Catalogue> = vec![
+        ("api", bedplate_api::problems::ALL),
         ("auth", bedplate_auth::problems::ALL),
+        ("cluster", bedplate_cluster::codes::ALL),
+        ("core", bedplate_core::problem::ALL),
+        ("data", bedplate_data::problems::ALL),
         ("db", bedplate_db::problems::ALL),
+        ("http", bedplate_http::problems::ALL),
+        ("migrate", bedplate_migrate::CODES),
         ("query", bedplate_query::problems::ALL),
-    ]
+    ];
+    catalogues.extend(bedplate::app::problem_catalogues().map(|codes| ("bedplate", codes)));
+    catalogues
 }
 
 fn pages() -> Result<Vec<(&'static str, String)>, String> {
     let schema = serde_json::to_string_pretty(&bedplate_settings::json_schema()).map_err(|e| e.to_string())?;
     Ok(vec![
+        ("docs/reference/cli.md", bedplate::cli::reference_markdown()),
         ("docs/reference/settings.md", bedplate_settings::reference_markdown()),
         ("docs/reference/bedplate.schema.json", schema + "\n"),
         ("docs/reference/problems.md", problems()?),

@@ -86,6 +86,16 @@ pub(crate) struct Search {
     pub(crate) others: Vec<Version>,
 }
 
+/// The binaries that the first start would use, without starting or making anything: for diagnosis. Blocks.
+///
+/// # Errors
+/// None are on this machine, or those that were named are not usable; the text says what to install.
+pub fn find_binaries(options: &Options) -> Result<Binaries, Error> {
+    let found = search(options, &options.state_dir.join("pg"), None)?.binaries;
+    let install = install_line(None);
+    found.ok_or(Error::NotFound { major: None, download: String::new(), install })
+}
+
 /// Searches in the order of the design: the explicit folder alone, else the system, else the cache.
 pub(crate) fn search(options: &Options, data: &Path, major: Option<u32>) -> Result<Search, Error> {
     if let Some(dir) = &options.bin_dir {

@@ -41,7 +41,7 @@ mod supervisor;
 mod tuning;
 
 pub use account::Account;
-pub use binaries::{Binaries, Version};
+pub use binaries::{Binaries, Version, find_binaries};
 pub use cluster::{Cluster, State, start};
 pub use download::{Consent, Download, Offer, Source};
 pub use error::{Error, codes};

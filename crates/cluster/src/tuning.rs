@@ -108,6 +108,8 @@ fn tuned(machine: Machine) -> BTreeMap<String, String> {
     let is_small = memory < 4096 * MB || cpus <= 2;
     let mut settings: BTreeMap<String, String> = [
         ("autovacuum_max_workers", "2"),
+        // A statement whose client is gone ends within this time.
+        ("client_connection_check_interval", "2s"),
         ("huge_pages", "off"),
         ("jit", "off"),
         ("log_line_prefix", "%m [%p] %q%u@%d "),

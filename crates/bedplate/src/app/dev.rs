@@ -169,7 +169,7 @@ async fn update(
     service.loader.reload().await?;
     let mut done = Vec::new();
     if !applied.migrations.ran.is_empty() {
-        done.push(format!("{} migrations applied", applied.migrations.ran.len()));
+        done.push(format!("{} applied", lines::count(applied.migrations.ran.len(), "migration")));
     }
     if applied.policies.applied {
         done.push("policies applied".to_owned());

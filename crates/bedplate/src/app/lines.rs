@@ -15,6 +15,11 @@ pub fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }
 
+/// `1 file`, `2 files`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Progress of the private server's start that is worth showing.
 pub fn is_notable(event: &Event) -> bool {
     !matches!(event, Event::Searching | Event::Found { .. } | Event::Started { .. })
@@ -67,7 +72,7 @@ pub fn migrate(report: &Report) -> Line {
 
 pub fn policy(report: &PoliciesReport, coverage: bedplate_access::Coverage) -> Line {
     let applied =
-        if report.applied { format!("{} files applied", report.files) } else { "unchanged".to_owned() };
+        if report.applied { format!("{} applied", count(report.files, "file")) } else { "unchanged".to_owned() };
     let text = format!("{coverage}; {applied}");
     let data = json!({
         "files": report.files, "applied": report.applied, "tables": coverage.tables, "covered": coverage.covered,
@@ -82,7 +87,7 @@ pub fn seed(report: &SeedReport) -> Line {
     let text = match (report.files.len(), ran) {
         (0, _) => "no seed files".to_owned(),
         (_, 0) => "applied before".to_owned(),
-        _ if rows.is_empty() => format!("{ran} files applied"),
+        _ if rows.is_empty() => format!("{} applied", count(ran, "file")),
         _ => rows.join(", "),
     };
     Line::new("seed", text, json!({ "files": report.files.len(), "ran": ran, "rows": report.rows }))

@@ -27,3 +27,8 @@ pub enum Mode {
     /// For users.
     Serve,
 }
+
+/// The problem codes that the app itself raises, for the reference.
+pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_core::Code]> {
+    [database::ALL, identify::ALL, keys::ALL, serve::ALL, service::ALL].into_iter()
+}

@@ -145,7 +145,7 @@ pub fn describe(event: &Event) -> String {
         Event::Adopted { versions } => {
             format!("{} migrations applied by Supabase's tools taken over", versions.len())
         }
-        Event::Started { file, statements, .. } => format!("{file}: {statements} statements"),
+        Event::Started { file, statements, .. } => format!("{file}: {}", lines::count(*statements, "statement")),
         Event::Resumed { file, done } => format!("{file}: goes on behind statement {done}"),
         Event::Step { file, statement, of } => format!("{file}: statement {statement} of {of}"),
         Event::LockRetry { file, attempt, blocked_by, .. } => {
@@ -155,7 +155,7 @@ pub fn describe(event: &Event) -> String {
         Event::Applied { file, took } => format!("{file}: applied in {}", seconds(took)),
         Event::Undone { file, took } => format!("{file}: undone in {}", seconds(took)),
         Event::PoliciesApplied { files, took } => {
-            format!("policies: {files} files applied in {}", seconds(took))
+            format!("policies: {} applied in {}", lines::count(*files, "file"), seconds(took))
         }
         Event::Seeded { file, took } => format!("{file}: run in {}", seconds(took)),
     }

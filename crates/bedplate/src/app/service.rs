@@ -30,6 +30,8 @@ bedplate_core::codes! {
 }
 
 const PLANS: usize = 4_096;
+/// How often the contract's daily work is done.
+const HOUSEKEEPING: Duration = Duration::from_hours(6);
 
 /// Everything that lives while requests are served.
 pub struct Service {
@@ -69,6 +71,7 @@ impl Service {
         };
         let data = Arc::new(Data::new(pools.clone(), rules, loader.current(), config));
         follow_catalog(&loader, &data);
+        keep_house(database.owner.clone(), &data);
 
         let shutdown = Shutdown::default();
         let metrics: Arc<Metrics> = Arc::default();
@@ -144,6 +147,27 @@ fn follow_catalog(loader: &Arc<Loader>, data: &Arc<Data>) {
             let catalog = Arc::clone(&newest.borrow_and_update());
             let Some(data) = data.upgrade() else { return };
             data.replace_catalog(catalog);
+        }
+    });
+}
+
+/// The contract's daily work (partitions for the days to come), as long as the engine lives. A failure is tried again at the
+/// next turn; there are days to spare.
+fn keep_house(owner: bedplate_db::Connector, data: &Arc<Data>) {
+    let data = Arc::downgrade(data);
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            if data.strong_count() == 0 {
+                return;
+            }
+            let done = async {
+                let client = system::connect(&owner).await?;
+                bedplate_migrate::system::maintain(&client).await.map_err(Problem::from)
+            };
+            if let Err(problem) = done.await {
+                tracing::warn!(%problem, "the contract's daily work could not be done; it is tried again later");
+            }
         }
     });
 }
