@@ -57,7 +57,19 @@ impl<'a> Planner<'a> {
     ) -> Result<Cond, Problem> {
         let alias = self.alias();
         let shape = self.far_shape(way);
-        let mut when = self.joined(way, Near::Row(near), alias).unwrap_or_default();
+        let mut from = vec![(self.far_source(way, near), alias)];
+        let mut when = Vec::new();
+        for cond in self.joined(way, Near::Row(near), alias).unwrap_or_default() {
+            match cond {
+                // Here a junction may be joined plainly: repeated pairs do not matter, and PostgreSQL makes one
+                // semi-join of it all.
+                Cond::Exists { from: junction, when: pairs } => {
+                    from.extend(junction);
+                    when.extend(pairs);
+                }
+                cond => when.push(cond),
+            }
+        }
         let scope = self.unjoined(&embed.node, shape, alias)?;
         for filter in &embed.node.filters {
             when.push(self.logic(&scope, filter)?);
@@ -68,7 +80,7 @@ impl<'a> Planner<'a> {
         if let Some((test, through)) = more {
             when.push(self.test(&scope, test, through)?);
         }
-        Ok(Cond::Exists { from: self.far_source(way, near), alias, when })
+        Ok(Cond::Exists { from, when })
     }
 
     /// What names mean where embeds are not joined.

@@ -264,7 +264,7 @@ impl<'a> Planner<'a> {
                     let here = column_of(alias, column(between, *here));
                     when.push(Cond::Equal(here, column_of(far, column(target, *there))));
                 }
-                Some(vec![Cond::Exists { from: Source::Relation(qualified(between)), alias, when }])
+                Some(vec![Cond::Exists { from: vec![(Source::Relation(qualified(between)), alias)], when }])
             }
             Via::Computed { .. } => matches!(near, Near::Row(_)).then(Vec::new),
         }

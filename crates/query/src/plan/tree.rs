@@ -158,8 +158,7 @@ pub enum Cond {
         right: ValueRef,
     },
     Exists {
-        from: Source,
-        alias: Alias,
+        from: Vec<(Source, Alias)>,
         when: Vec<Cond>,
     },
     /// A row of a set-returning join is there (not all NULL).

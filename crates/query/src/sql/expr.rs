@@ -171,13 +171,14 @@ impl Text {
             Cond::Bound { left, op, right } => {
                 self.expr(left).put(" ").put(bound(*op)).put(" ").param(Param::Value(*right))
             }
-            Cond::Exists { from, alias, when } => self.exists(from, *alias, when),
+            Cond::Exists { from, when } => {
+                let each = |text: &mut Self, (source, alias): &(Source, Alias)| {
+                    text.source(source, *alias);
+                };
+                self.put("EXISTS (SELECT 1 FROM ").list(from, ", ", each).filter(when).put(")")
+            }
             Cond::Present(alias) => self.put("NOT (").alias(*alias).put(".* IS NULL)"),
         }
-    }
-
-    pub fn exists(&mut self, from: &Source, alias: Alias, when: &[Cond]) -> &mut Self {
-        self.put("EXISTS (SELECT 1 FROM ").source(from, alias).filter(when).put(")")
     }
 
     fn operand(&mut self, op: Comparison, operand: &Operand) -> &mut Self {

@@ -104,8 +104,10 @@ impl Used {
                     self.expr(b);
                 }
                 Cond::Row { left, .. } => left.iter().for_each(|expr| self.expr(expr)),
-                Cond::Exists { from, when, .. } => {
-                    self.source(from);
+                Cond::Exists { from, when } => {
+                    for (source, _) in from {
+                        self.source(source);
+                    }
                     self.conds(when);
                 }
                 Cond::Present(alias) => {
