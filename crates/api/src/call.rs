@@ -30,8 +30,22 @@ pub(crate) async fn post(call: &Call<'_>, name: &str, body: RequestBody) -> Resu
         media::check_json(&call.request.headers)?;
         validate::body::parse_object(&bytes, &call.api.config.json)?
     };
+    check_arguments(call, name, &fields)?;
     let arguments = Arguments::Named(create::columns(fields, &mut values)?);
     run(call, name, arguments, parsed.node, values, &preferences, false).await
+}
+
+/// All faults at once, by argument. With several functions of the name the planner finds out which is meant.
+fn check_arguments(call: &Call<'_>, name: &str, fields: &validate::body::Object) -> Result<()> {
+    let data = &call.api.data;
+    let catalog = data.catalog();
+    let role = data.role(&catalog, call.ctx)?;
+    match catalog.find_functions(None, name) {
+        [only] if data.gate().function(&catalog, role, *only).is_ok() => {
+            create::check(validate::call(&catalog, *only, fields))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Arguments in the query string; a name given several times is a variadic argument.

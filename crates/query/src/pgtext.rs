@@ -36,11 +36,14 @@ pub fn from_json<'j>(json: &'j str, target: &Target) -> Result<Option<Cow<'j, st
         Some(b'"') => string(json).map(Some),
         Some(b'[') => match target {
             Target::Array(_) => composed(json, target).map(Some),
-            // PostgreSQL reads a row as a list of its fields just as well.
+            // Types of extensions read JSON of their own (`[0.1,0.2]` of pgvector). What a type cannot read, PostgreSQL
+            // refuses, as it does in bulk rows.
+            Target::Scalar => Ok(Some(Cow::Borrowed(json))),
             _ => Err(misfit("an array is not possible here")),
         },
         Some(b'{') => match target {
             Target::Composite(_) => composed(json, target).map(Some),
+            Target::Scalar => Ok(Some(Cow::Borrowed(json))),
             _ => Err(misfit("an object is not possible here")),
         },
         Some(b't' | b'f' | b'-' | b'0'..=b'9') => match target {

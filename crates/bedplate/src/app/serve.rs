@@ -41,7 +41,7 @@ async fn serve(
 ) -> Result<(), Problem> {
     prepare(loaded, database, report).await?;
     let mut service = Service::start(loaded, keys, database, Mode::Serve).await?;
-    check_access(loaded, &service)?;
+    check_access(loaded, &service, report)?;
     let mut listeners = service.serve();
     first_answer::wait(service.address).await?;
     report.line(lines::ready(&service, started.elapsed(), false));
@@ -77,10 +77,14 @@ async fn prepare(loaded: &Loaded, database: &Database, report: &dyn Report) -> R
         .hint("run `bedplate migrate up` first, or set migrations.auto_apply = true"))
 }
 
-/// Everything that was listed to be served must be protected; all faults at once.
-fn check_access(loaded: &Loaded, service: &Service) -> Result<(), Problem> {
+/// Everything that was listed to be served must be protected; all faults at once. What is open because the configuration
+/// says so is said aloud.
+fn check_access(loaded: &Loaded, service: &Service, report: &dyn Report) -> Result<(), Problem> {
     let catalog = service.loader.current();
     let findings = bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog));
+    for finding in findings.iter().filter(|f| f.severity == bedplate_access::Severity::Warning) {
+        report.warning(&finding.to_string());
+    }
     let faults: Vec<_> = findings.iter().filter(|f| f.severity == bedplate_access::Severity::Error).collect();
     if faults.is_empty() {
         return Ok(());

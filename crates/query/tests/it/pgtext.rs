@@ -88,7 +88,8 @@ fn scalars_are_exact_and_shapes_are_checked() {
     assert_eq!(scalar(r#""a\n\u00e9\"""#).unwrap().as_deref(), Some("a\né\""));
     assert_eq!(from_json(" null", &Target::Json).unwrap(), None);
     assert_eq!(from_json(" [null]", &Target::Json).unwrap().as_deref(), Some("[null]"));
-    for bad in ["{}", "[]", r#""a\u0000""#, "", "x", r#""\ud800""#] {
+    assert_eq!(scalar("[0.1, 0.20]").unwrap().as_deref(), Some("[0.1, 0.20]"), "pgvector reads this");
+    for bad in [r#""a\u0000""#, "", "x", r#""\ud800""#] {
         let problem = scalar(bad).unwrap_err();
         assert_eq!(problem.code().name, "validation_failed", "{bad}");
     }

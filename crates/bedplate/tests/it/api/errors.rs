@@ -83,7 +83,7 @@ async fn limits_answer_early() {
         (format!("/api/v1/tickets?id=in.({})", in_list(1001)), "limit_exceeded"),
         (format!("/api/v1/tickets?{}", vec!["id=gt.0"; 51].join("&")), "limit_exceeded"),
         (format!("/api/v1/tickets?or=({}id.eq.1{})", "and(".repeat(20), ")".repeat(20)), "limit_exceeded"),
-        (format!("/api/v1/tickets?order={}", vec!["id"; 6].join(",")), "limit_exceeded"),
+        (format!("/api/v1/tickets?order={}", ["id"; 6].join(",")), "limit_exceeded"),
         ("/api/v1/tickets?select=comments(ticket:tickets(comments(ticket:tickets(comments(ticket:tickets(id))))))".to_owned(), "limit_exceeded"),
         (format!("/api/v1/tickets?title=eq.{}", "x".repeat(9000)), "uri_too_long"),
     ] {

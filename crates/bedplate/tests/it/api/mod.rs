@@ -5,6 +5,7 @@ mod errors;
 mod lists;
 mod operation;
 mod reads;
+mod real_apps;
 mod server;
 mod writes;
 

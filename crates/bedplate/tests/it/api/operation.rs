@@ -82,8 +82,8 @@ async fn a_terminated_server_answers_what_it_took_and_ends_with_zero() {
             answered += 1;
         }
     });
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while !load.is_finished() && Instant::now() < deadline - Duration::from_secs(4) {
+    let started = Instant::now();
+    while !load.is_finished() && started.elapsed() < Duration::from_secs(1) {
         tokio::task::yield_now().await;
     }
     let pid = rustix::process::Pid::from_raw(server.child.id().unwrap() as i32).unwrap();

@@ -101,5 +101,9 @@ async fn functions_are_called_by_post_and_when_they_only_read_by_get() {
         server.call("POST", "/api/v1/rpc/ticket_counts", Some(&user(BOB)), Some(body.clone())).await.data();
     assert_eq!(bob, json!([]), "the function runs as its caller");
     assert_eq!(server.call("POST", "/api/v1/rpc/ticket_counts", None, Some(body)).await.status, 404);
+    let wrong = json!({"organization": "many", "colour": 1});
+    let refused = server.call("POST", "/api/v1/rpc/ticket_counts", Some(&alice), Some(wrong)).await;
+    assert_eq!(refused.code(), "validation_failed");
+    assert!(refused.json()["details"]["organization"].is_array() && refused.json()["details"]["colour"].is_array());
     assert_eq!(server.get("/api/v1/rpc/nothing", Some(&alice)).await.status, 404);
 }

@@ -76,8 +76,9 @@ pub async fn database() -> Database {
             hash.update(std::fs::read(file).unwrap());
         }
     }
-    let key: String = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Database::from_template(&format!("helpdesk_{key}"), |config| async move {
+    let digest = hash.finalize();
+    let key = u64::from_be_bytes(digest[..8].try_into().unwrap());
+    Database::from_template(&format!("helpdesk_{key:016x}"), |config| async move {
         let mut admin = connect(&config).await;
         bedplate_migrate::system::bootstrap(&mut admin, "postgres").await.unwrap();
         let mut owner_config = config.clone();
