@@ -100,8 +100,6 @@ impl Param {
             Self::Value(value) => plain(values.get(*value)),
             Self::Pattern(value) => pattern(values.get(*value)),
             Self::Json(value, target) => match values.get(*value) {
-                // As `json_to_recordset` has it for bulk rows: null is NULL, for json columns too.
-                Value::Json(json) if json.trim() == "null" => None,
                 Value::Json(json) => pgtext::from_json(json, target)?,
                 other => plain(other),
             },

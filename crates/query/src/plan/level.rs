@@ -182,7 +182,6 @@ impl<'a> Planner<'a> {
         let alias = self.alias();
         let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias)?;
         let mut on = self.joined(way, Near::Row(near), alias).unwrap_or_default();
-        on.extend(child.filters);
         let inner = embed.join == request::Join::Inner;
         if embed.spread {
             part.aggregated |= child.aggregated;
@@ -192,7 +191,19 @@ impl<'a> Planner<'a> {
             let value = FieldValue::Object { present, fields: child.fields };
             part.fields.push(Field { name: output_name(embed_name(embed))?, value });
         }
-        let kind = JoinKind::Source(self.far_source(way, near));
+        let source = self.far_source(way, near);
+        let kind = if self.may_repeat(way) {
+            let mut when = std::mem::take(&mut on);
+            if child.joins.is_empty() {
+                when.extend(child.filters);
+            } else {
+                on.extend(child.filters);
+            }
+            JoinKind::First { source, when }
+        } else {
+            on.extend(child.filters);
+            JoinKind::Source(source)
+        };
         part.joins.push(Join { alias, inner, kind, on, joins: child.joins });
         part.scope.links.push(Link { embed, way, joined: Some(child.scope) });
         Ok(())

@@ -228,6 +228,18 @@ impl<'a> Planner<'a> {
         [spelling, cardinality.to_owned(), keys, format!("{} with {}", origin.name, target.name)]
     }
 
+    /// Whether a to-one way may meet several rows: a view over joins repeats the key that it shows. A view that
+    /// PostgreSQL can update is over one table, so its key is unique.
+    pub(super) fn may_repeat(&self, way: Way<'a>) -> bool {
+        let target = self.get(way.relationship.target);
+        let view = matches!(target.kind, RelationKind::View | RelationKind::MaterializedView);
+        let Via::ForeignKey { columns, .. } = &way.relationship.via else { return false };
+        let unique = target.uniques.iter().any(|unique| {
+            !unique.columns.is_empty() && unique.columns.iter().all(|id| columns.iter().any(|p| p.1 == *id))
+        });
+        view && !target.deletable && !unique
+    }
+
     /// What the far end is read from.
     pub(super) fn far_source(&self, way: Way<'a>, near: Alias) -> Source {
         match way.function() {

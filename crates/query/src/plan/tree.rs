@@ -240,6 +240,11 @@ pub struct Join {
 #[derive(Debug, Clone, PartialEq)]
 pub enum JoinKind {
     Source(Source),
+    /// A view that may hold several rows where one is expected: the first of those that fit.
+    First {
+        source: Source,
+        when: Vec<Cond>,
+    },
     /// A to-many spread: one array for each field of the level.
     Arrays(Box<Level>),
 }

@@ -256,7 +256,22 @@ impl<'a> Planner<'a> {
             let found = self.catalog.find_column(id, name).filter(|at| self.reads(id, *at));
             found.ok_or_else(|| self.unknown(self.whole(id, true), name))
         };
-        conflict.columns.iter().map(find).collect()
+        let columns: Vec<ColumnId> = conflict.columns.iter().map(find).collect::<Result<_, _>>()?;
+        let relation = self.get(id);
+        let same = |key: &[ColumnId]| {
+            key.iter().all(|id| columns.contains(id)) && columns.iter().all(|id| key.contains(id))
+        };
+        let known = same(&relation.primary_key) || relation.uniques.iter().any(|u| same(&u.columns));
+        // The PostgREST dialect leaves the answer to PostgreSQL, which also knows partial indexes.
+        if known || !self.style.star_readable_only || relation.kind != RelationKind::Table {
+            return Ok(columns);
+        }
+        Err(Problem::new(&problem::MALFORMED)
+            .detail(format!(
+                "These columns of {:?} have no unique constraint to conflict on",
+                relation.name.as_str()
+            ))
+            .hint("Name exactly the columns of a primary key or unique constraint"))
     }
 
     /// Filters of a write. They may reach through embeds of the answer, as EXISTS.

@@ -3,7 +3,7 @@
 use super::select::Group;
 use super::text::Text;
 use super::used::Used;
-use crate::plan::tree::{FieldValue, Join, JoinKind, Level, Limit};
+use crate::plan::tree::{Cond, FieldValue, Join, JoinKind, Level, Limit, Source};
 use crate::request::ValueRef;
 use crate::statement::Param;
 
@@ -56,6 +56,12 @@ impl Text {
                 JoinKind::Source(source) => {
                     self.put("(").source(source, join.alias).joins(&join.joins, used).put(")")
                 }
+                JoinKind::First { source, when } if hanging.is_empty() => {
+                    self.first(source, when, join, used)
+                }
+                JoinKind::First { source, when } => {
+                    self.put("(").first(source, when, join, used).joins(&join.joins, used).put(")")
+                }
                 JoinKind::Arrays(level) => self.arrays(level).put(" ").alias(join.alias),
             };
             self.put(" ON ");
@@ -66,6 +72,18 @@ impl Text {
             }
         }
         self
+    }
+
+    fn first(&mut self, source: &Source, when: &[Cond], join: &Join, used: &Used) -> &mut Self {
+        self.put("LATERAL (SELECT ");
+        if used.whole_row(join.alias) {
+            self.alias(join.alias).put(".*");
+        } else {
+            self.list(used.columns(join.alias), ", ", |text, name| {
+                text.column(join.alias, name);
+            });
+        }
+        self.put(" FROM ").source(source, join.alias).filter(when).put(" LIMIT 1) ").alias(join.alias)
     }
 
     fn arrays(&mut self, level: &Level) -> &mut Self {

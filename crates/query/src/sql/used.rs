@@ -63,6 +63,10 @@ impl Used {
             let had = self.aliases.contains(&join.alias);
             match &join.kind {
                 JoinKind::Source(source) => self.source(source),
+                JoinKind::First { source, when } => {
+                    self.source(source);
+                    self.conds(when);
+                }
                 JoinKind::Arrays(level) => self.level(level),
             }
             self.conds(&join.on);

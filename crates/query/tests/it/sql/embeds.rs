@@ -31,6 +31,8 @@ async fn to_one() {
             "users?select=id,best_post(id,title)",
             "users?select=id,best_post!inner(id,comments(body))",
             "posts?select=id,users!author_id(name)&count=exact",
+            "posts?select=id,bylines!posts_editor(name)&bylines.title=like.*1*",
+            "posts?select=id,bylines!posts_editor!inner(name)&count=exact",
         ]
     ));
 }
@@ -170,6 +172,51 @@ async fn answers_equal_plain_sql() {
         "users?select=id,profiles(motto,paint)&limit=5",
         "select id, (select row_to_json(x) from (select motto, api.color_text(paint) paint from api.profiles where \
          user_id = u.id) x) profiles from api.users u order by id limit 5",
+    );
+}
+
+#[tokio::test]
+async fn inner_embeds_and_null_tests_equal_plain_sql() {
+    let mut fixture = Fixture::new().await;
+    fixture.same(
+        "posts?select=id,labels!inner(name)&labels.name=in.(label 1,label 2)&labels.order=name&limit=100",
+        "select p.id, (select json_agg(json_build_object('name', l.name) order by l.name) from api.labels l join \
+         api.post_labels j on j.label_id = l.id where j.post_id = p.id and l.id in (1, 2)) as labels from api.posts p \
+         where exists (select from api.post_labels j where j.post_id = p.id and j.label_id in (1, 2)) order by p.id",
+    );
+    fixture.same(
+        "posts?select=id,labels()&labels=is.null&labels.id=lt.3&limit=100",
+        "select p.id from api.posts p where not exists (select from api.post_labels j where j.post_id = p.id and \
+         j.label_id < 3) order by id",
+    );
+    fixture.same(
+        "users?select=id,posts!author_id!inner(id,comments!inner(stars))&posts.comments.stars=eq.5&posts.order=id\
+         &posts.comments.order=id",
+        "select u.id, (select json_agg(json_build_object('id', p.id, 'comments', (select json_agg(json_build_object(\
+         'stars', stars)) from api.comments c where c.post_id = p.id and stars = 5)) order by p.id) from api.posts p \
+         where p.author_id = u.id and exists (select from api.comments c where c.post_id = p.id and stars = 5)) as posts \
+         from api.users u where exists (select from api.posts p join api.comments c on c.post_id = p.id where \
+         p.author_id = u.id and stars = 5) order by u.id",
+    );
+    fixture.same(
+        "posts?select=id,comments(users())&comments.limit=0&or=(comments.users.name.eq.user 5,id.eq.1)",
+        "select p.id, json_build_array() as comments from api.posts p where exists (select from api.comments c where \
+         c.post_id = p.id and c.user_id = 5) or id = 1 order by id",
+    );
+    fixture.same(
+        "users?select=id,...posts!author_id!inner(title)&posts.views=eq.9&posts.order=id",
+        "select u.id, (select json_agg(title order by p.id) from api.posts p where author_id = u.id and views = 9) title \
+         from api.users u where exists (select from api.posts p where author_id = u.id and views = 9) order by id",
+    );
+}
+
+#[tokio::test]
+async fn a_view_that_repeats_its_key_repeats_no_parent() {
+    let mut fixture = Fixture::new().await;
+    fixture.same(
+        "posts?select=id,bylines!posts_editor(name)&limit=100",
+        "select p.id, (select json_build_object('name', u.name) from api.users u where u.id = p.editor_id and exists \
+         (select from api.posts q where q.author_id = u.id)) bylines from api.posts p order by p.id",
     );
 }
 

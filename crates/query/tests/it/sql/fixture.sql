@@ -83,6 +83,9 @@ create table api.sealed (id int primary key, user_id bigint references api.users
 create view api.authors with (security_invoker = true) as
   select u.id, u.name, u.email from api.users u where exists (select from api.posts p where p.author_id = u.id);
 
+create view api.bylines with (security_invoker = true) as
+  select u.id, u.name, p.title from api.users u join api.posts p on p.author_id = u.id;
+
 create function api.headline(p api.posts) returns text language sql stable as $$ select upper(p.title) $$;
 create function api.best_post(u api.users) returns setof api.posts rows 1 language sql stable
   as $$ select * from api.posts p where p.author_id = u.id order by rating desc nulls last, id limit 1 $$;

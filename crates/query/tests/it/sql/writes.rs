@@ -69,6 +69,7 @@ async fn shapes_of_writes() {
                 "select=id,author:author_id()&or=(author.name.eq.user 3,id.eq.1)",
             ),
         ),
+        ("update, computed", update("posts", r#"{"views":0}"#, "id=eq.1&select=id,headline")),
         ("update nothing set", update("posts", "{}", "id=eq.1&select=id,title")),
         ("update all", update("labels", r#"{"name":"same"}"#, "")),
         ("delete", delete("labels", "id=eq.1")),
@@ -222,13 +223,15 @@ async fn faults_of_a_body_are_told_at_once() {
     assert_eq!(problem.fields().keys().collect::<Vec<_>>(), ["nope", "titel"]);
     let problem = fixture.plan(&insert("posts", r#"{"words":"x"}"#, "")).unwrap_err();
     assert_eq!(problem.code().name, "validation_failed");
-    let request = insert("posts", r#"{"views":{"a":1}}"#, "");
+    let request = insert("posts", r#"{"tags":{"a":1}}"#, "");
     let planned = fixture.plan(&request).unwrap();
     assert_eq!(planned.main.sql.bind(&request.values).unwrap_err().code().name, "validation_failed");
     let mut nul = super::request::get("posts?title=eq.x");
     nul.values.0[0] = Value::Text("a\0b".into());
     let planned = fixture.plan(&nul).unwrap();
     assert_eq!(planned.main.sql.bind(&nul.values).unwrap_err().code().name, "malformed_request");
+    let loose = upsert("users", r#"{"name":"n"}"#, ConflictAction::Merge, &["name"], "");
+    assert_eq!(fixture.refused(&loose).0, "malformed_request");
     assert_eq!(
         fixture.refused(&upsert("log", r#"{"line":"n"}"#, ConflictAction::Merge, &[], "")).0,
         "malformed_request"
