@@ -50,6 +50,8 @@ async fn serve(
     report: &dyn Report,
     started: Instant,
 ) -> Result<(), Problem> {
+    // Before anything is read: what is saved from now on must not be missed.
+    let saved = watch_files(loaded)?;
     let applied = apply(loaded, database, report).await?;
     let mut service = Service::start(loaded, keys, database, Mode::Dev).await?;
     show_access(loaded, &service, &applied.policies, report);
@@ -69,7 +71,7 @@ async fn serve(
 
     let signals = service.shutdown.clone().follow_signals();
     tokio::pin!(signals);
-    let changes = follow(loaded, database, &service, report);
+    let changes = follow(loaded, database, &service, saved, report);
     tokio::pin!(changes);
     let mut watching = true;
     loop {
@@ -121,22 +123,28 @@ fn show_access(
     }
 }
 
-/// Applies what is saved. A file with a fault is reported and the server goes on with what it has.
-async fn follow(
-    loaded: &Loaded,
-    database: &Database,
-    service: &Service,
-    report: &dyn Report,
-) -> Result<(), Problem> {
+/// The project's SQL files under watch; `None` when watching is off.
+fn watch_files(loaded: &Loaded) -> Result<Option<watch::Changes>, Problem> {
     if !loaded.settings.dev.watch {
-        return Ok(());
+        return Ok(None);
     }
     let settings = &loaded.settings;
     let mut paths: Vec<PathBuf> =
         vec![loaded.dir.join(&settings.migrations.dir), loaded.dir.join(&settings.policies.dir)];
     paths
         .extend(settings.seed.files.iter().chain(&settings.seed.dev_files).map(|file| loaded.dir.join(file)));
-    let mut changes = watch::watch(&paths, settings.dev.debounce)?;
+    watch::watch(&paths, settings.dev.debounce).map(Some)
+}
+
+/// Applies what is saved. A file with a fault is reported and the server goes on with what it has.
+async fn follow(
+    loaded: &Loaded,
+    database: &Database,
+    service: &Service,
+    saved: Option<watch::Changes>,
+    report: &dyn Report,
+) -> Result<(), Problem> {
+    let Some(mut changes) = saved else { return Ok(()) };
     while let Some(files) = changes.next().await {
         let names: Vec<String> =
             files.iter().filter_map(|f| f.file_name()).map(|n| n.to_string_lossy().into_owned()).collect();

@@ -121,6 +121,22 @@ fn a_database_that_is_not_there_is_never_replaced_by_a_private_one() {
 }
 
 #[test]
+fn the_doctor_knows_before_the_first_start_whether_a_database_can_be_made() {
+    let (_root, project) = project();
+    let free = ["--set", "server.port=0", "--set", "server.admin_port=0"];
+    let report = json(&project, &[&["doctor"], &free[..]].concat());
+    assert_eq!(find(&report, "postgres")["verdict"], "pass", "{report}");
+    assert_eq!(find(&report, "database")["verdict"], "skip", "{report}");
+    let ran =
+        Bedplate::new(&project, &[&["doctor", "--set", "database.pg_bin=/nowhere"], &free[..]].concat())
+            .run();
+    assert_eq!(ran.code, 7);
+    let report: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(find(&report, "postgres")["fix"].as_str().unwrap().contains("database.pg_bin"), "{report}");
+    assert!(!project.join(".bedplate").exists(), "looking makes nothing");
+}
+
+#[test]
 fn the_doctor_reports_faulty_settings_and_goes_on_with_the_machine() {
     let (_root, project) = project();
     fs::write(project.join("bedplate.toml"), "[server]\nprot = 1\n").unwrap();

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout};
+use std::process::Child;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,7 +14,7 @@ use crate::cli::{Bedplate, failure, json, project, text};
 /// A running server, ended with the test.
 struct Running {
     child: Child,
-    lines: BufReader<ChildStdout>,
+    lines: mpsc::Receiver<String>,
     events: Vec<Value>,
 }
 
@@ -21,16 +22,22 @@ impl Running {
     fn start(dir: &Path, args: &[&str]) -> Self {
         let free = ["--json", "--set", "server.admin_port=0", "--set", "server.port=0"];
         let mut child = Bedplate::new(dir, &[args, &free].concat()).spawn();
-        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        let output = BufReader::new(child.stdout.take().expect("piped"));
+        let (sender, lines) = mpsc::channel();
+        // Ends with the output, or with the test.
+        std::thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
         Self { child, lines, events: Vec::new() }
     }
 
     /// Reads events up to the named one.
     fn wait_for(&mut self, event: &str) -> Value {
+        let deadline = Instant::now() + Duration::from_mins(1);
         loop {
-            let mut line = String::new();
-            let read = self.lines.read_line(&mut line).expect("read an event");
-            assert!(read > 0, "ended before `{event}`; had {:?}", self.events);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left);
+            let line = line.unwrap_or_else(|why| panic!("no `{event}` ({why}); had {:?}", self.events));
             let value: Value = serde_json::from_str(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
             self.events.push(value.clone());
             if value["event"] == event {

@@ -1,5 +1,6 @@
 //! The database: reachable, recent, durable, its roles right, its migrations applied.
 
+use bedplate_cluster as cluster;
 use bedplate_core::{Clock, Problem, SystemClock};
 use bedplate_db::{Connector, system};
 use bedplate_migrate::State;
@@ -19,7 +20,10 @@ const OLDEST_VERSION: i32 = 150_000;
 
 pub async fn checks(loaded: &Loaded, context: &Context) -> Vec<Check> {
     if loaded.settings.database.is_managed() && !loaded.state_dir().join("pg").exists() {
-        return vec![Check::skip("database", "not made yet; `bedplate dev` makes a private one")];
+        return vec![
+            binaries(loaded),
+            Check::skip("database", "not made yet; `bedplate dev` makes a private one"),
+        ];
     }
     let database = match database::open(loaded, opening(&context.ui)).await {
         Ok(database) => database,
@@ -28,6 +32,20 @@ pub async fn checks(loaded: &Loaded, context: &Context) -> Vec<Check> {
     let checks = look(&database, loaded).await;
     database.close().await;
     checks
+}
+
+/// Whether a private database could be made here.
+fn binaries(loaded: &Loaded) -> Check {
+    match database::find_binaries(loaded) {
+        Ok(found) => Check::pass("postgres", format!("version {} in {}", found.version, found.dir.display())),
+        Err(error) => {
+            let fix = match &error {
+                cluster::Error::NotFound { install, .. } => install.clone(),
+                _ => "remove database.pg_bin from bedplate.toml to search for one".to_owned(),
+            };
+            Check::fail("postgres", error.to_string(), fix)
+        }
+    }
 }
 
 fn unreachable(name: &'static str, problem: Problem, loaded: &Loaded) -> Check {
