@@ -37,6 +37,7 @@ impl Unit {
 pub(crate) fn is_one_transaction(prepared: &Prepared<'_>) -> bool {
     let kinds = &prepared.kinds;
     !asks_for_steps(prepared.script)
+        && !commits_midway(kinds)
         && !kinds.iter().any(|kind| matches!(kind, Kind::Alone(_) | Kind::Rollback))
         && !kinds.iter().enumerate().any(|(at, kind)| match kind {
             // A new enum value can be used only after the transaction that adds it (before PostgreSQL 17 also when
@@ -46,6 +47,13 @@ pub(crate) fn is_one_transaction(prepared: &Prepared<'_>) -> bool {
             }
             _ => false,
         })
+}
+
+/// Whether the file ends a transaction of its own before its last statement. What SET LOCAL says (a role, say) ends
+/// there, and deferred constraints speak up: the statements behind it may count on both.
+fn commits_midway(kinds: &[Kind]) -> bool {
+    let Some(begin) = kinds.iter().position(|kind| *kind == Kind::Begin) else { return false };
+    kinds.iter().enumerate().any(|(at, kind)| *kind == Kind::Commit && begin < at && at + 1 < kinds.len())
 }
 
 /// `-- bedplate: no-transaction` on the first line.
@@ -171,16 +179,17 @@ impl Steps<'_, '_> {
         let client = self.session.client;
         let failed = |at: usize| move |error: tokio_postgres::Error| Failure { at, fault: error.into() };
         client.batch_execute("begin").await.map_err(failed(from))?;
+        // First: a SET LOCAL ROLE among the statements would take away the right to write it.
+        let noted = ledger::write_progress(client, self.version, self.direction, after).await;
+        if let Err(error) = noted {
+            return Err(self.undo(from, error.into()).await);
+        }
         let mut last = Outcome::default();
         for at in from..to {
             match self.prepared.execute(self.session, at).await {
                 Ok(outcome) => last = outcome,
                 Err(fault) => return Err(self.undo(at, fault).await),
             }
-        }
-        let noted = ledger::write_progress(client, self.version, self.direction, after).await;
-        if let Err(error) = noted {
-            return Err(self.undo(from, error.into()).await);
         }
         match client.batch_execute("commit").await {
             Ok(()) => Ok(last),

@@ -47,6 +47,25 @@ async fn a_failed_step_keeps_what_is_done_and_the_rest_may_be_mended() {
     assert_eq!(text(&ready.owner, "select name from zone").await, "Asia/Tokyo");
 }
 
+#[tokio::test]
+async fn what_a_file_sets_in_its_own_transaction_ends_with_it() {
+    let mut ready = ready().await;
+    let act = "begin; set local role authenticated; select set_config('request.jwt.claims', '{\"sub\":\"x\"}', true); insert into seen default values; end;";
+    let files = Files::new(&[(
+        FILE,
+        &format!(
+            "create table seen (who text default current_user, claims text default current_setting('request.jwt.claims', true));\ngrant insert on seen to authenticated;\n{act}\ninsert into seen default values;\n{act}"
+        ),
+    )]);
+    up(&mut ready, &files).await.unwrap();
+    let rows = "select string_agg(who || coalesce(claims, ''), ',' order by who) from seen";
+    assert_eq!(
+        text(&ready.owner, rows).await,
+        r#"authenticated{"sub":"x"},authenticated{"sub":"x"},postgres"#
+    );
+    assert_eq!(text(&ready.owner, "select count(*) from bedplate.migrations").await, "1");
+}
+
 /// Kills the runner while it runs `victim`, which must be waiting for something.
 async fn kill_during(ready: &Ready, files: &Files, marker: &str) {
     let folder = files.folder();
