@@ -34,7 +34,7 @@ impl Fault {
         Self { code, detail: detail.into(), path: None }
     }
 
-    fn malformed(detail: &'static str) -> Self {
+    fn malformed(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(&MALFORMED_HTTP, detail)
     }
 
@@ -149,7 +149,23 @@ fn check_target(method: &str, target: &str) -> Result<(), Fault> {
             || method == "CONNECT"
             || (target == "*" && method == "OPTIONS")
     });
-    if readable { Ok(()) } else { Err(Fault::malformed("The request target is not a path or a URL")) }
+    if readable { Ok(()) } else { Err(Fault::malformed(unreadable_target(target))) }
+}
+
+/// RFC 3986 §2.1: what no part of a URL may hold as it is, is percent-encoded. Browsers do that; a URL typed into
+/// curl is sent as it is.
+fn unreadable_target(target: &str) -> String {
+    let refused = |c: &char| !c.is_ascii_graphic() || "\"#<>\\^`{|}".contains(*c);
+    let alone = |c: &char| format!("/?{c}").parse::<http::Uri>().is_err() || *c == '#';
+    match target.chars().filter(refused).find(alone) {
+        Some(c) => {
+            let encoded =
+                percent_encoding::utf8_percent_encode(&c.to_string(), percent_encoding::NON_ALPHANUMERIC)
+                    .to_string();
+            format!("{c:?} in a URL must be written as {encoded}")
+        }
+        None => "The request target is not a path or a URL".to_owned(),
+    }
 }
 
 /// The headers that say where the body ends and who is meant.

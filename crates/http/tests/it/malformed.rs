@@ -42,6 +42,20 @@ async fn ambiguous_requests_get_one_answer_and_the_connection_closes() {
 }
 
 #[tokio::test]
+async fn a_character_that_must_be_encoded_is_named() {
+    let server = plain();
+    for (target, told) in [
+        ("/ok?select=meta->>color", "'>' in a URL must be written as %3E"),
+        ("/ok?a=in.(\"x\")", "'\"' in a URL must be written as %22"),
+        ("/ok?a=lt.<5", "'<' in a URL must be written as %3C"),
+        ("ok", "The request target is not a path or a URL"),
+    ] {
+        let answers = server.raw(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert_eq!(answers[0].problem(400, "malformed_http")["detail"], told, "{target}");
+    }
+}
+
+#[tokio::test]
 async fn earlier_requests_are_answered_before_the_refusal() {
     let server = plain();
     let good = "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n";
