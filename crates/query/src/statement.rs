@@ -18,6 +18,8 @@ pub enum Param {
     Pattern(ValueRef),
     /// A JSON field of a body, converted to the text form of the type `plan` chose (see `pgtext`).
     Json(ValueRef, pgtext::Target),
+    /// As `Json` with an array target, for a variadic argument: one value alone is a list of one.
+    Items(ValueRef, pgtext::Target),
     /// The page limit, `max` at most, one more when the statement probes for more rows.
     Limit { value: ValueRef, max: Option<u64>, plus_one: bool },
     /// Fixed when planned (a configured maximum, for example).
@@ -101,6 +103,15 @@ impl Param {
             Self::Pattern(value) => pattern(values.get(*value)),
             Self::Json(value, target) => match values.get(*value) {
                 Value::Json(json) => pgtext::from_json(json, target)?,
+                other => plain(other),
+            },
+            Self::Items(value, target) => match values.get(*value) {
+                Value::Json(json) if !json.trim_start().starts_with(['[', 'n']) => {
+                    let array = format!("[{json}]");
+                    pgtext::from_json(&array, target)?.map(|text| Cow::Owned(text.into_owned()))
+                }
+                Value::Json(json) => pgtext::from_json(json, target)?,
+                Value::Text(text) => Some(Cow::Owned(pgtext::list(&[Some(text.clone())]))),
                 other => plain(other),
             },
             Self::Limit { value, max, plus_one } => {

@@ -18,7 +18,11 @@ impl Text {
             if let Some(name) = &argument.name {
                 text.ident(name).put(" => ");
             }
-            text.param(Param::Json(argument.value, argument.target.clone()));
+            text.param(if argument.variadic {
+                Param::Items(argument.value, argument.target.clone())
+            } else {
+                Param::Json(argument.value, argument.target.clone())
+            });
             if let Some(type_name) = &argument.type_name {
                 text.put("::").type_name(type_name);
             }

@@ -19,6 +19,13 @@ fn variadic(items: &[&str]) -> Request {
     request
 }
 
+/// `?parts=7`.
+fn variadic_text(item: &str) -> Request {
+    let mut request = call("total", r#"{"parts":1}"#, "");
+    request.values.0[0] = Value::Text(item.into());
+    request
+}
+
 #[tokio::test]
 async fn shapes_of_calls() {
     let mut fixture = Fixture::new().await;
@@ -70,6 +77,8 @@ async fn calls_answer() {
         (call("numbers", r#"{"up_to":9}"#, "limit=3&offset=1"), "[2,3,4]"),
         (variadic(&["1", "2.5"]), "[3.5]"),
         (call("total", r#"{"parts":[1,2]}"#, ""), "[3]"),
+        (call("total", r#"{"parts":2.5}"#, ""), "[2.5]"),
+        (variadic_text("7"), "[7]"),
         (call("echo", r#"{"x":[1,2]}"#, ""), r#"[{"x":[1,2]}]"#),
         (call("place", "{}", "select=city"), r#"[{"city":"Bern"}]"#),
         (

@@ -92,6 +92,25 @@ async fn orders_pages_and_counts() {
 }
 
 #[tokio::test]
+async fn the_postgrest_dialect() {
+    let mut fixture = Fixture::new().await;
+    let queries = [
+        "posts",
+        "posts?select=*,id",
+        "posts?select=id,title&id=eq.1",
+        "posts?select=id&order=views.desc&limit=5&offset=5&count=exact",
+        "posts?select=id,comments(body,users(name)),author_id(name)&comments.order=id",
+        "posts?select=id,comments!inner()&comments.stars=eq.5",
+        "posts?select=id,comments(),labels()&or=(comments.not.is.null,labels.is.null)",
+        "posts?select=id,editor:editor_id(name)&editor=not.is.null",
+        "users?select=name,...posts!author_id(titles:title)",
+    ];
+    let each: Vec<String> =
+        queries.iter().map(|query| fixture.shape(query, &request::postgrest(query))).collect();
+    super::snapshot!(each.join("\n"));
+}
+
+#[tokio::test]
 async fn aggregates() {
     let mut fixture = Fixture::new().await;
     super::snapshot!(shapes(
