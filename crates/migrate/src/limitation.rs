@@ -39,7 +39,7 @@ fn describe(code: &str, detail: &str, me: &str) -> Limitation {
             "reload_events",
             "changes of the schema by others are noticed by polling, not at once",
             "event triggers need a superuser",
-            format!("as a superuser: bedplate doctor prints the SQL, or let {me} be a superuser once while it installs"),
+            format!("as a superuser: alter role {me} superuser; then run `bedplate migrate up`, and after it: alter role {me} nosuperuser;"),
         ),
         "extension" => new(
             "extension",

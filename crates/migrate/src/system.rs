@@ -131,6 +131,7 @@ pub async fn install(admin: Option<&mut Client>, owner: &mut Client) -> Result<R
         installed = install_parts(owner).await?;
         install_extensions(owner, admin).await?;
     }
+    make_reload_events(owner, !installed.is_empty()).await?;
     maintain(owner).await?;
     let limitations = limitation::list(owner).await?;
     Ok(Report { installed, limitations, took: started.elapsed() })
@@ -222,6 +223,19 @@ fn owns_earlier(known: &[i32], table: &str) -> bool {
     PARTS.iter().any(|part| part.foreign_if == Some(table) && known.contains(&part.version))
 }
 
+/// The event triggers, where the owner may make them: some cloud providers let it, and an administrator may make it a
+/// superuser for one run. If not, servers poll. `first`: try it even if it does not look allowed.
+async fn make_reload_events(owner: &Client, first: bool) -> Result<(), Error> {
+    let missing: bool = owner.query_one(EVENTS_MISSING, &[]).await?.get(0);
+    if missing
+        && (first || find_superuser(owner).await?.is_some())
+        && let Err(error) = owner.batch_execute(RELOAD).await
+    {
+        tracing::debug!(%error, "no event triggers");
+    }
+    Ok(())
+}
+
 /// Extensions that every database has from the start, and stand-ins for those that the server lacks.
 async fn install_extensions(owner: &Client, admin: Option<&Client>) -> Result<(), Error> {
     let session = Session::open(owner, admin, &Options::default()).await?;
@@ -252,11 +266,6 @@ async fn install_extensions(owner: &Client, admin: Option<&Client>) -> Result<()
         }
     }
     client.batch_execute("commit").await?;
-    // A cloud provider may let the owner make event triggers; if not, servers poll.
-    let events_missing: bool = client.query_one(EVENTS_MISSING, &[]).await?.get(0);
-    if events_missing && let Err(error) = client.batch_execute(RELOAD).await {
-        tracing::debug!(%error, "no event triggers");
-    }
     session.close().await
 }
 

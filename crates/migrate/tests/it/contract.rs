@@ -95,6 +95,13 @@ async fn an_owner_on_a_cloud_database_gets_what_can_be_had_and_hears_what_cannot
     ] {
         assert_eq!(sqlstate(&owner, sql).await, "00000", "{sql}");
     }
+    // What the fix says: a superuser for one run.
+    admin.batch_execute(&format!("alter role {name} superuser")).await.unwrap();
+    let mut owner = database.connect(&name).await;
+    let report = system::install(None, &mut owner).await.unwrap();
+    admin.batch_execute(&format!("alter role {name} nosuperuser")).await.unwrap();
+    assert!(report.limitations.iter().all(|l| l.code != "reload_events"), "{:?}", report.limitations);
+    assert_eq!(sqlstate(&database.connect(&name).await, "create table later ()").await, "00000");
 }
 
 #[tokio::test]
