@@ -57,7 +57,8 @@ pub(crate) async fn create(
     let mut out = BytesMut::with_capacity(CAPACITY);
     out.extend_from_slice(if many { b"{\"data\":[" } else { b"{\"data\":" });
     let options = RunOptions { rollback: preferences.rollback, max_affected: None };
-    let answer = call.run(&request, options, &mut out).await?;
+    let ran = call.run(&request, options, &mut out).await;
+    let answer = ran.map_err(|problem| if visible { explain_unreadable(problem) } else { problem })?;
     let started = Instant::now();
     let mut response = if visible {
         out.extend_from_slice(if many { b"]}" } else { b"}" });
@@ -133,12 +134,28 @@ fn returning(
     node: Node,
     preferences: &Preferences,
 ) -> (Returning, bool) {
-    let readable = resource.allows(call, Verb::Select);
     match preferences.minimal {
-        Some(true) if readable && !resource.relation().primary_key.is_empty() => (Returning::Key, false),
+        // Not even the key, which the database may have made: PostgreSQL refuses to return, and so to create, a row
+        // that the caller may not read (an AFTER trigger that makes the caller a member comes too late).
         Some(true) => (Returning::Nothing, false),
-        None if !readable => (Returning::Nothing, false),
+        None if !resource.allows(call, Verb::Select) => (Returning::Nothing, false),
         _ => (Returning::Rows(node), true),
+    }
+}
+
+/// A row that may be created but not read is refused when it is to be answered. PostgreSQL does not tell this apart
+/// from a row that may not be created.
+fn explain_unreadable(problem: Problem) -> Problem {
+    if problem.sqlstate_text() != Some("42501") {
+        return problem;
+    }
+    let way = "If you may create this but not read it, send Prefer: return=minimal";
+    match problem.hint_text() {
+        Some(known) => {
+            let both = format!("{known}. {way}");
+            problem.hint(both)
+        }
+        None => problem.hint(way),
     }
 }
 

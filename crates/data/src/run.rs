@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Ctx, Problem};
-use bedplate_db::{Call, Context, End, Error, Lease, Mode, Outcome, Row, RowSink};
+use bedplate_db::{Call, Context, DbError, End, Error, Lease, Mode, Outcome, Row, RowSink};
 use bedplate_query::encode::Page;
 use bedplate_query::request::{Node, Returning, Value};
 use bedplate_query::statement::Planned;
@@ -224,9 +224,22 @@ impl Run<'_> {
         }
     }
 
+    /// In development the caller is the developer, and gets to see what PostgreSQL said.
     fn problem(&self, error: Error) -> Problem {
-        violations::problem(error, &self.snapshot.catalog, !self.ctx.principal.is_signed_in())
+        let said = self.data.explain_refusals.then(|| error.db().map(said)).flatten();
+        let problem = violations::problem(error, &self.snapshot.catalog, !self.ctx.principal.is_signed_in());
+        match said {
+            Some(said) if problem.hint_text().is_none() => problem.hint(said),
+            _ => problem,
+        }
     }
+}
+
+fn said(error: &DbError) -> String {
+    let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+    let place = error.context.as_ref().and_then(|context| context.lines().next());
+    let place = place.map(|place| format!(", in {place}")).unwrap_or_default();
+    format!("PostgreSQL says: {}{hint}{place}", error.message)
 }
 
 /// The estimate in the answer of `EXPLAIN (FORMAT JSON)`.

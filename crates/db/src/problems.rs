@@ -37,6 +37,10 @@ bedplate_core::codes! {
     INVALID_QUERY = "invalid_query", 400, Data, "The request does not fit the data model", final;
     /// SQLSTATE P0001: the app's own SQL refused, and its message is meant for the caller.
     RAISED = "raised", 400, Data, "The operation was refused", final;
+    /// A name is missing or does not fit inside a function, trigger, policy or default of the app. Callers can do
+    /// nothing about it; what PostgreSQL said is in the log.
+    STORED_CODE_FAILED = "database_code_failed", 500, Database,
+        "A function or policy of the database failed", final;
     /// SQLSTATE 25006 in a transaction that was declared read-only.
     READ_ONLY_TRANSACTION = "read_only_transaction", 405, Data, "This operation writes and cannot be read", final;
     /// Class 0A: the server or one of its extensions does not offer this.

@@ -58,10 +58,21 @@ pub fn code(sqlstate: &str) -> &'static Code {
     TABLE.iter().find(|(prefix, _)| sqlstate.starts_with(prefix)).map_or(&INTERNAL, |(_, code)| code)
 }
 
+/// Whether the fault lies in SQL that lives in the database (a function, trigger, policy or default), not in the
+/// statement of the request: names are looked up there, too, and fail there with the same codes. Such an error has
+/// the call stack of a function, or, where a name could not be found, no place in the statement's text.
+fn is_in_stored_code(error: &DbError) -> bool {
+    match error.code.as_str() {
+        "42P01" | "42883" | "42704" | "3F000" => error.context.is_some() || error.position.is_none(),
+        "42703" | "42804" | "42846" | "42P10" | "42725" | "42601" => error.context.is_some(),
+        _ => false,
+    }
+}
+
 /// The problem for an error of PostgreSQL. `anonymous`: the caller has not signed in, so a missing privilege is
 /// 401 rather than 403.
 pub fn problem(error: &DbError, anonymous: bool) -> Problem {
-    let mut code = code(&error.code);
+    let mut code = if is_in_stored_code(error) { &p::STORED_CODE_FAILED } else { code(&error.code) };
     if anonymous && std::ptr::eq(code, &raw const FORBIDDEN) {
         code = &UNAUTHENTICATED;
     }
@@ -109,6 +120,7 @@ mod tests {
     fn error(code: &str) -> DbError {
         DbError {
             code: code.into(),
+            position: Some(1),
             message: "message naming secret_table".into(),
             detail: Some("Key (email)=(hidden@example.org) already exists.".into()),
             hint: Some("hint naming secret_table".into()),
@@ -147,6 +159,31 @@ mod tests {
         }
         assert_eq!(problem(&error("42501"), true).status(), 401);
         assert_eq!(problem(&error("23505"), true).status(), 409);
+    }
+
+    #[test]
+    fn a_name_that_is_missing_in_a_function_or_policy_is_not_a_missing_resource() {
+        let elsewhere = |code: &str, context: Option<&str>| DbError {
+            position: None,
+            context: context.map(str::to_owned),
+            ..error(code)
+        };
+        let function = Some("PL/pgSQL function may_see(uuid) line 3 at RETURN");
+        for (state, context) in [
+            // `operator does not exist` in a function; `current_setting('app.x')` in a policy, where it is not set.
+            ("42883", function),
+            ("42P01", function),
+            ("42703", function),
+            ("42704", None),
+        ] {
+            let p = problem(&elsewhere(state, context), false);
+            assert_eq!((p.status(), p.code().name), (500, "database_code_failed"), "{state}");
+            assert!(p.internal_text().unwrap().contains("secret_table"));
+            assert_eq!((p.detail_text(), p.hint_text()), (None, None));
+        }
+        // ON CONFLICT without a fitting constraint has no place in the text either, and is the request's fault.
+        assert_eq!(problem(&elsewhere("42P10", None), false).status(), 400);
+        assert_eq!(problem(&elsewhere("42501", function), false).status(), 403);
     }
 
     #[test]

@@ -37,8 +37,8 @@ async fn a_row_that_only_a_later_trigger_makes_readable_can_be_created() {
 }
 
 /// The function was written when the column was text; a later migration made it an enum.
-const BROKEN: &str = "create type public.member_role as enum ('owner', 'guest'); \
-    create table public.rooms (id int primary key, role public.member_role not null); \
+const BROKEN: &str = "create type public.room_role as enum ('owner', 'guest'); \
+    create table public.rooms (id int primary key, role public.room_role not null); \
     create table public.halls (id int primary key, tenant text); \
     insert into public.rooms values (1, 'owner'); insert into public.halls values (1, 'x'); \
     create function public.may_enter(roles text[]) returns boolean language plpgsql stable as \
