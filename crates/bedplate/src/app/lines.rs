@@ -71,8 +71,11 @@ pub fn migrate(report: &Report) -> Line {
 }
 
 pub fn policy(report: &PoliciesReport, coverage: bedplate_access::Coverage) -> Line {
-    let applied =
-        if report.applied { format!("{} applied", count(report.files, "file")) } else { "unchanged".to_owned() };
+    let applied = if report.applied {
+        format!("{} applied", count(report.files, "file"))
+    } else {
+        "unchanged".to_owned()
+    };
     let text = format!("{coverage}; {applied}");
     let data = json!({
         "files": report.files, "applied": report.applied, "tables": coverage.tables, "covered": coverage.covered,

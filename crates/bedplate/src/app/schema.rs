@@ -12,6 +12,7 @@ use bedplate_settings::{Loaded, Origin};
 use serde::Serialize;
 
 use super::database::Database;
+use super::lines;
 
 /// What [`apply`] did.
 #[derive(Debug, Serialize)]
@@ -145,7 +146,9 @@ pub fn describe(event: &Event) -> String {
         Event::Adopted { versions } => {
             format!("{} migrations applied by Supabase's tools taken over", versions.len())
         }
-        Event::Started { file, statements, .. } => format!("{file}: {}", lines::count(*statements, "statement")),
+        Event::Started { file, statements, .. } => {
+            format!("{file}: {}", lines::count(*statements, "statement"))
+        }
         Event::Resumed { file, done } => format!("{file}: goes on behind statement {done}"),
         Event::Step { file, statement, of } => format!("{file}: statement {statement} of {of}"),
         Event::LockRetry { file, attempt, blocked_by, .. } => {

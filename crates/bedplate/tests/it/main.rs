@@ -8,3 +8,4 @@ mod cli_database;
 mod cli_keys;
 mod cli_new;
 mod cli_running;
+mod readme;
