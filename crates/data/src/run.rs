@@ -93,7 +93,9 @@ impl Data {
         let run = Run { data: self, ctx, snapshot: &snapshot, compiled: &compiled, request, options };
         let role_settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
         let read_only = !compiled.planned.writes;
-        let pairs = context::pairs(ctx, &self.timeouts, role_settings, &compiled.planned.settings, read_only);
+        let mut pairs =
+            context::pairs(ctx, &self.session, role_settings, &compiled.planned.settings, read_only);
+        pairs.extend(self.search_path.as_deref().map(|path| ("search_path", path)));
         run.execute(&Context { settings: &pairs }, &bound, started.elapsed(), out).await
     }
 }
@@ -229,7 +231,10 @@ impl Run<'_> {
         let said = self.data.explain_refusals.then(|| error.db().map(said)).flatten();
         let problem = violations::problem(error, &self.snapshot.catalog, !self.ctx.principal.is_signed_in());
         match said {
-            Some(said) if problem.hint_text().is_none() => problem.hint(said),
+            // What a plain RAISE says, everybody gets to see.
+            Some(said) if problem.hint_text().is_none() && problem.sqlstate_text() != Some("P0001") => {
+                problem.hint(said)
+            }
             _ => problem,
         }
     }
@@ -268,6 +273,9 @@ fn probe_limit(request: &Request) -> Option<u64> {
         Operation::Call(call) => &call.node,
         Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) => return None,
     };
+    if let Some(rows) = node.page.rows.filter(|_| node.page.probe) {
+        return Some(u64::from(rows));
+    }
     let limit = node.page.limit.filter(|_| node.page.probe)?;
     match request.values.get(limit) {
         Value::Int(limit) => u64::try_from(*limit).ok(),

@@ -181,3 +181,28 @@ fn unsafe_settings_are_refused_before_anything_starts() {
     );
     assert!(!project.join(".bedplate/pg").exists());
 }
+
+#[test]
+fn dev_says_why_something_is_not_served_and_what_postgresql_said() {
+    let (_root, project) = project();
+    let definer = "create function public.secrets() returns int language sql security definer set search_path = '' as 'select 1';
+        grant execute on function public.secrets() to authenticated;
+        create table public.closed (id int primary key);
+        create function public.broken() returns int language plpgsql stable as $$ begin return (select 1 from public.gone); end $$;
+        grant execute on function public.broken() to authenticated;";
+    std::fs::write(project.join("migrations/20990101000000_closed.sql"), definer).unwrap();
+    let mut dev = Running::start(&project, &["dev"]);
+    let address = dev.ready();
+    let token = text(&project, &["token", "--as", "bob@example.com"]);
+    let hint = |path: &str, expected: u16| {
+        let (status, answer) = get(address, path, Some(token.trim()));
+        assert_eq!(status, expected, "{answer}");
+        answer["hint"].as_str().unwrap_or_default().to_owned()
+    };
+    assert!(hint("/api/v1/closed", 404).contains("row-level security is off"));
+    assert!(hint("/api/v1/closed/1", 404).contains("row-level security is off"));
+    assert!(hint("/api/v1/rpc/secrets", 404).contains("SECURITY DEFINER"));
+    assert!(hint("/api/v1/rpc/broken", 500).contains("public.gone"));
+    assert_eq!(hint("/api/v1/rpc/nothing", 404), "");
+    assert_eq!(dev.stop(), 0);
+}
