@@ -10,7 +10,7 @@ use bedplate_query::{Operation, Request, validate};
 use bytes::BytesMut;
 use http::StatusCode;
 
-use crate::paging::push;
+use crate::paging::{bound_rows, push};
 use crate::prefer::Preferences;
 use crate::resource::target;
 use crate::{Call, create, json, media, with_applied};
@@ -76,11 +76,11 @@ async fn run(
     name: &str,
     arguments: Arguments,
     mut node: Node,
-    mut values: Values,
+    values: Values,
     preferences: &Preferences,
     read_only: bool,
 ) -> Result<Response> {
-    bound(call, &mut node, &mut values)?;
+    bound(call, &mut node, &values)?;
     let function = FunctionCall {
         function: target(name),
         arguments,
@@ -102,7 +102,7 @@ async fn run(
 }
 
 /// Results are bounded like lists, but the page's maximum is the default: a function says itself how much it returns.
-fn bound(call: &Call<'_>, node: &mut Node, values: &mut Values) -> Result<()> {
+fn bound(call: &Call<'_>, node: &mut Node, values: &Values) -> Result<()> {
     let most = call.api.data.limits().page_max;
     let asked = node.page.limit.map(|at| values.get(at)).and_then(|value| match value {
         Value::Int(limit) => u64::try_from(*limit).ok(),
@@ -111,8 +111,7 @@ fn bound(call: &Call<'_>, node: &mut Node, values: &mut Values) -> Result<()> {
     if asked.is_some_and(|limit| limit > most) {
         return Err(crate::paging::fault("limit", format!("must be at most {most}")));
     }
-    node.page.limit = Some(push(values, Value::Int(asked.unwrap_or(most) as i64))?);
-    node.page.probe = true;
+    bound_rows(node, asked.unwrap_or(most));
     Ok(())
 }
 

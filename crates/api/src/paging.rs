@@ -155,8 +155,7 @@ impl Paging<'_> {
 
     /// Puts limit, probe and offset into the request's node. The seek is added by who resolves it.
     pub fn apply(&self, node: &mut Node, values: &mut Values) -> Result<(), Problem> {
-        node.page.limit = Some(push(values, Value::Int(self.limit as i64))?);
-        node.page.probe = true;
+        bound_rows(node, self.limit);
         if let Mode::Number { page } = self.mode {
             let offset = (page - 1).checked_mul(self.limit).filter(|o| i64::try_from(*o).is_ok());
             let offset = offset.ok_or_else(|| fault("page", "is too large"))?;
@@ -164,6 +163,13 @@ impl Paging<'_> {
         }
         Ok(())
     }
+}
+
+/// The page's size as part of the shape, and a probe for more.
+pub(crate) fn bound_rows(node: &mut Node, limit: u64) {
+    node.page.limit = None;
+    node.page.rows = Some(u32::try_from(limit).unwrap_or(u32::MAX));
+    node.page.probe = true;
 }
 
 /// A seek from texts: the values of the order keys in order, NULL as `None`.

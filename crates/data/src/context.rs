@@ -25,19 +25,22 @@ impl Default for Timeouts {
     }
 }
 
-/// The timeouts in the form that PostgreSQL reads, written once.
+/// What the connections' sessions were started with, so that a transaction has to set only what differs; and the timeouts
+/// in the form that PostgreSQL reads, written once.
 #[derive(Debug)]
-pub(crate) struct TimeoutTexts {
+pub(crate) struct Session {
+    /// The sessions have the user's timeouts. Not so behind a pooler.
+    prepared: bool,
     anonymous: String,
     user: String,
     service: String,
     lock: String,
 }
 
-impl TimeoutTexts {
-    pub fn new(timeouts: &Timeouts) -> Self {
-        let text = |d: Duration| format!("{}ms", d.as_millis());
+impl Session {
+    pub fn new(timeouts: &Timeouts, prepared: bool) -> Self {
         Self {
+            prepared,
             anonymous: text(timeouts.anonymous),
             user: text(timeouts.user),
             service: text(timeouts.service),
@@ -46,22 +49,32 @@ impl TimeoutTexts {
     }
 }
 
+fn text(duration: Duration) -> String {
+    format!("{}ms", duration.as_millis())
+}
+
+/// Settings for the sessions of request connections, as start-up parameters: what nearly every request needs. Requests that
+/// differ set their own.
+pub fn session_parameters(timeouts: &Timeouts) -> [(&'static str, String); 2] {
+    [("statement_timeout", text(timeouts.user)), ("lock_timeout", text(timeouts.lock))]
+}
+
 pub(crate) type Pairs<'a> = SmallVec<[(&'a str, &'a str); 12]>;
 
 /// The settings in order: the role first, then what SQL may know of the caller and the request, then bounds. Settings of
 /// the role (`ALTER ROLE … SET`) and of the called function come last, so that they win, as they would after a login.
 pub(crate) fn pairs<'a>(
     ctx: &'a Ctx,
-    timeouts: &'a TimeoutTexts,
+    session: &'a Session,
     role_settings: &'a [(std::sync::Arc<str>, std::sync::Arc<str>)],
     plan_settings: &'a [(String, String)],
     read_only: bool,
 ) -> Pairs<'a> {
     let principal = &ctx.principal;
     let statement_timeout = match principal.kind {
-        PrincipalKind::Anonymous => &timeouts.anonymous,
-        PrincipalKind::User => &timeouts.user,
-        PrincipalKind::Service => &timeouts.service,
+        PrincipalKind::Anonymous => Some(&session.anonymous),
+        PrincipalKind::User => Some(&session.user).filter(|_| !session.prepared),
+        PrincipalKind::Service => Some(&session.service),
     };
     let mut pairs = Pairs::new();
     pairs.push(("role", &*principal.role));
@@ -69,8 +82,12 @@ pub(crate) fn pairs<'a>(
     pairs.push(("request.method", ctx.request.method));
     pairs.push(("request.path", &ctx.request.path));
     pairs.push(("request.headers", &ctx.request.headers));
-    pairs.push(("statement_timeout", statement_timeout));
-    pairs.push(("lock_timeout", &timeouts.lock));
+    if let Some(timeout) = statement_timeout {
+        pairs.push(("statement_timeout", timeout));
+    }
+    if !session.prepared {
+        pairs.push(("lock_timeout", &session.lock));
+    }
     if read_only {
         pairs.push(("transaction_read_only", "on"));
     }

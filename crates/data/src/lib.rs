@@ -21,11 +21,11 @@ use bedplate_query::catalog::{Catalog, RelationId, RoleId};
 use bedplate_query::gate::{Denial, Gate, Verb};
 use bedplate_query::limits::Limits;
 
-pub use context::Timeouts;
+pub use context::{Timeouts, session_parameters};
 pub use plans::Snapshot;
 pub use run::{Answer, RunOptions, Timings, answers_rows};
 
-use context::TimeoutTexts;
+use context::Session;
 
 /// What [`Data`] is made with.
 pub struct Config {
@@ -35,8 +35,11 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Plans kept per catalog snapshot.
     pub plan_cache_entries: usize,
-    /// Development: a refusal says which grant or policy is missing.
+    /// Development: a refusal says which grant or policy is missing, and an error of PostgreSQL what PostgreSQL said.
     pub explain_refusals: bool,
+    /// Set in each transaction, where the connections' sessions are a pooler's. `None`: the pools' sessions were started
+    /// with [`session_parameters`] and a search path.
+    pub search_path: Option<String>,
 }
 
 /// The engine behind every front door. Shared by all requests.
@@ -45,10 +48,11 @@ pub struct Data {
     gate: ArcSwap<GateHolder>,
     snapshot: ArcSwap<Snapshot>,
     limits: Limits,
-    timeouts: TimeoutTexts,
+    session: Session,
     login: String,
     plan_cache_entries: usize,
     explain_refusals: bool,
+    search_path: Option<String>,
 }
 
 /// `ArcSwap` needs a sized type.
@@ -61,10 +65,11 @@ impl Data {
             gate: ArcSwap::from_pointee(GateHolder(gate)),
             snapshot: ArcSwap::from_pointee(Snapshot::new(catalog, config.plan_cache_entries)),
             limits: config.limits,
-            timeouts: TimeoutTexts::new(&config.timeouts),
+            session: Session::new(&config.timeouts, config.search_path.is_none()),
             login: config.login,
             plan_cache_entries: config.plan_cache_entries,
             explain_refusals: config.explain_refusals,
+            search_path: config.search_path,
         }
     }
 
@@ -110,13 +115,16 @@ impl Data {
     ) -> Result<(), Problem> {
         let denial = self.gate.load().0.relation(catalog, role, relation, verb);
         denial.map_err(|denial| match denial {
-            Denial::Hidden(why) => Problem::new(&NOT_FOUND).internal(why),
+            Denial::Hidden(why) => self.refusal(ctx, Problem::new(&NOT_FOUND).internal(why)),
             Denial::Forbidden(why) => self.refusal(ctx, Problem::new(&FORBIDDEN).hint(why)),
         })
     }
 
     /// A refusal as the caller gets it: signing in may help who is not signed in, and hints are for developers.
     pub(crate) fn refusal(&self, ctx: &Ctx, problem: Problem) -> Problem {
+        if *problem.code() == NOT_FOUND {
+            return self.explain_hidden(problem);
+        }
         if *problem.code() != FORBIDDEN {
             return problem;
         }
@@ -130,5 +138,13 @@ impl Data {
             }
         };
         if self.explain_refusals { problem } else { problem.without_hint() }
+    }
+
+    /// What is not served is told apart from what is not there in development only.
+    fn explain_hidden(&self, problem: Problem) -> Problem {
+        match problem.internal_text().map(|why| format!("It is there, but it is not served: {why}")) {
+            Some(why) if self.explain_refusals => problem.hint(why),
+            _ => problem,
+        }
     }
 }

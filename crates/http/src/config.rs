@@ -22,6 +22,8 @@ pub struct Config {
     pub server_timing: bool,
     /// One line per request on the tracing target `access`.
     pub access_log: bool,
+    /// Which request headers the database may see.
+    pub sql_headers: SqlHeaders,
 }
 
 impl Config {
@@ -43,6 +45,24 @@ impl Config {
                 ..Timeouts::default()
             },
             ..Self::default()
+        }
+    }
+}
+
+/// Request headers for SQL's `request.headers`. Credentials never are among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum SqlHeaders {
+    #[default]
+    All,
+    /// Only these, in lower case.
+    Listed(Vec<String>),
+}
+
+impl SqlHeaders {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Listed(names) => names.iter().any(|listed| listed == name),
         }
     }
 }

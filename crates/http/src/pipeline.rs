@@ -76,7 +76,8 @@ async fn answer(
 
     let allowed = endpoint.options.deadline.unwrap_or(app.config.timeouts.request);
     let deadline = exchange.started + allowed;
-    let info = request_info::describe(&head, endpoint.access != Access::Public);
+    let info =
+        request_info::describe(&head, (endpoint.access != Access::Public).then_some(&app.config.sql_headers));
     let context = context(exchange, principal, info, deadline);
     let request = request(exchange, head, body, &endpoint, params);
     let handled = endpoint.handler.call(context, request);

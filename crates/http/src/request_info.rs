@@ -3,11 +3,12 @@
 use bedplate_core::RequestInfo;
 use http::Method;
 
+use crate::config::SqlHeaders;
 use crate::redact::is_sensitive;
 
-/// `with_headers` is off for routes that never reach the database.
-pub(crate) fn describe(head: &http::request::Parts, with_headers: bool) -> RequestInfo {
-    let headers = if with_headers { headers_json(&head.headers) } else { String::new() };
+/// `shown` is `None` for routes that never reach the database.
+pub(crate) fn describe(head: &http::request::Parts, shown: Option<&SqlHeaders>) -> RequestInfo {
+    let headers = shown.map(|shown| headers_json(&head.headers, shown)).unwrap_or_default();
     RequestInfo { method: method(&head.method), path: head.uri.path().to_owned(), headers }
 }
 
@@ -26,11 +27,11 @@ fn method(method: &Method) -> &'static str {
 
 /// A JSON object of lower-case names to values, without credentials. Of repeated headers the values are joined
 /// with commas, as RFC 9110 §5.3 has it; values that are not ASCII are left out.
-fn headers_json(headers: &http::HeaderMap) -> String {
+fn headers_json(headers: &http::HeaderMap, shown: &SqlHeaders) -> String {
     let mut json = String::with_capacity(32 * headers.len() + 64);
     json.push('{');
     for name in headers.keys() {
-        if is_sensitive(name.as_str()) {
+        if !shown.has(name.as_str()) || is_sensitive(name.as_str()) {
             continue;
         }
         let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
@@ -85,7 +86,10 @@ mod tests {
         headers.insert("accept", "a".parse().unwrap());
         headers.append("accept", "b".parse().unwrap());
         headers.insert("x-bytes", http::HeaderValue::from_bytes(b"\xff").unwrap());
-        let json: serde_json::Value = serde_json::from_str(&headers_json(&headers)).unwrap();
+        let json: serde_json::Value =
+            serde_json::from_str(&headers_json(&headers, &SqlHeaders::All)).unwrap();
         assert_eq!(json, serde_json::json!({"user-agent": "a \"quoted\" \\ agent", "accept": "a, b"}));
+        let listed = SqlHeaders::Listed(vec!["accept".to_owned(), "authorization".to_owned()]);
+        assert_eq!(headers_json(&headers, &listed), r#"{"accept":"a, b"}"#);
     }
 }

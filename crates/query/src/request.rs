@@ -306,11 +306,22 @@ pub struct OrderTerm {
 pub struct Page {
     /// A [`Value::Int`]. `None` only where no bound applies (the front door or the planner adds the maximum).
     pub limit: Option<ValueRef>,
+    /// In place of `limit`: the number itself, as part of the shape, for front doors that bound it. PostgreSQL plans a
+    /// prepared statement once only when it knows the limit; with a parameter it plans again at each execution, because a
+    /// plan for a tenth of all rows never looks good. The number is written from this integer, not from any text.
+    pub rows: Option<u32>,
     /// A [`Value::Int`].
     pub offset: Option<ValueRef>,
     pub seek: Option<Seek>,
     /// Ask for one row more than `limit`, to learn whether there are more; the row is not answered.
     pub probe: bool,
+}
+
+impl Page {
+    /// Whether the caller (or the front door for it) named a limit.
+    pub fn is_bounded(&self) -> bool {
+        self.limit.is_some() || self.rows.is_some()
+    }
 }
 
 /// Continue after (or before) a row, given the values of its order keys in order.

@@ -6,7 +6,9 @@ use bedplate_api::CountPolicy;
 use bedplate_core::Problem;
 use bedplate_data::Timeouts;
 use bedplate_db::pool;
-use bedplate_http::config::{Compression, Config, Cors, ErrorFormat, Limits, Timeouts as HttpTimeouts};
+use bedplate_http::config::{
+    Compression, Config, Cors, ErrorFormat, Limits, SqlHeaders, Timeouts as HttpTimeouts,
+};
 use bedplate_query::limits::Limits as QueryLimits;
 use bedplate_settings::sections::{Count, ErrorFormat as Format, Settings};
 
@@ -49,6 +51,11 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
         trusted_proxies: proxies.collect::<Result<_, _>>()?,
         server_timing: dev,
         access_log: true,
+        sql_headers: if settings.api.request_headers.iter().any(|h| h == "*") {
+            SqlHeaders::All
+        } else {
+            SqlHeaders::Listed(settings.api.request_headers.clone())
+        },
     })
 }
 
@@ -128,4 +135,12 @@ pub fn counts(settings: &Settings) -> [CountPolicy; 3] {
     };
     let all = CountPolicy { exact: true, planned: true, estimated: true };
     [policy(&settings.api.counts_anon), policy(&settings.api.counts), all]
+}
+
+/// The search path of requests: generated SQL names schemas itself, but functions of the app may not.
+pub fn search_path(settings: &Settings) -> String {
+    let database = &settings.database;
+    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
+    let names: Vec<String> = database.schemas.iter().chain(&database.extra_search_path).map(quoted).collect();
+    names.join(", ")
 }

@@ -10,7 +10,7 @@ use bedplate_core::Problem;
 use bedplate_data::catalog::{self, Loader};
 use bedplate_data::{Config as DataConfig, Data};
 use bedplate_db::listen::Hub;
-use bedplate_db::{Pools, system};
+use bedplate_db::{Connector, Pools, system};
 use bedplate_http::{
     Access, App, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
 };
@@ -55,7 +55,17 @@ impl Service {
     ) -> Result<Self, Problem> {
         let settings = &loaded.settings;
         let (read, write) = kit::pools(settings);
-        let pools = Pools::new(database.api.clone(), read, write);
+        let search_path = kit::search_path(settings);
+        let pooler = database.api.target().pooler;
+        // A pooler's sessions are not ours to set up: there, each transaction sets it.
+        let api = if pooler {
+            database.api.clone()
+        } else {
+            let parameters = bedplate_data::session_parameters(&kit::timeouts(settings));
+            let target = database.api.target().clone().with_parameter("search_path", &search_path);
+            Connector::new(parameters.iter().fold(target, |t, (name, value)| t.with_parameter(name, value)))?
+        };
+        let pools = Pools::new(api, read, write);
         // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
         let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
         let options =
@@ -68,6 +78,7 @@ impl Service {
             timeouts: kit::timeouts(settings),
             plan_cache_entries: PLANS,
             explain_refusals: mode == Mode::Dev,
+            search_path: pooler.then_some(search_path),
         };
         let data = Arc::new(Data::new(pools.clone(), rules, loader.current(), config));
         follow_catalog(&loader, &data);
@@ -153,7 +164,7 @@ fn follow_catalog(loader: &Arc<Loader>, data: &Arc<Data>) {
 
 /// The contract's daily work (partitions for the days to come), as long as the engine lives. A failure is tried again at the
 /// next turn; there are days to spare.
-fn keep_house(owner: bedplate_db::Connector, data: &Arc<Data>) {
+fn keep_house(owner: Connector, data: &Arc<Data>) {
     let data = Arc::downgrade(data);
     tokio::spawn(async move {
         loop {
@@ -257,6 +268,6 @@ fn local(listener: &Listener) -> Result<SocketAddr, Problem> {
 }
 
 /// A connection as the owner that a dev route opens when it is asked.
-pub async fn owner(connector: &bedplate_db::Connector) -> Result<system::Client, Problem> {
+pub async fn owner(connector: &Connector) -> Result<system::Client, Problem> {
     Ok(system::connect(connector).await?)
 }

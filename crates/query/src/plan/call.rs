@@ -164,7 +164,7 @@ impl<'a> Planner<'a> {
         };
         let alias = self.alias();
         let mut level = self.level(&call.node, shape, alias, Source::Function(invocation), Place::Result)?;
-        if !set && call.node.page.limit.is_none() {
+        if !set && !call.node.page.is_bounded() {
             level.limit = Limit::None;
         }
         Ok((CallResult::Rows(Box::new(level)), !set))

@@ -82,7 +82,7 @@ impl<'a> Planner<'a> {
         }
         let seek = seek(node.page.seek.as_ref(), &order)?;
         let limit =
-            if one_row && node.page.limit.is_none() { Limit::None } else { self.limit(&node.page, place) };
+            if one_row && !node.page.is_bounded() { Limit::None } else { self.limit(&node.page, place) };
         Ok(Level {
             alias: part.scope.alias,
             source,
@@ -108,6 +108,9 @@ impl<'a> Planner<'a> {
             Place::Nested => self.limits.embed_rows_max,
             Place::Written => u64::MAX,
         };
+        if let Some(rows) = page.rows {
+            return Limit::Fixed(u64::from(rows).min(max).saturating_add(u64::from(page.probe)));
+        }
         match page.limit {
             Some(value) => Limit::Asked { value, max, probe: page.probe },
             None if max == u64::MAX => Limit::None,
