@@ -14,7 +14,8 @@ select id, raw_user_meta_data ->> 'name' from auth.users;
 
 insert into public.memberships (organization_id, user_id, role)
 select o.id, u.id, case when u.email in ('alice@acme.example', 'bob@bluebird.example') then 'agent' else 'customer' end::public.member_role
-from auth.users u join public.organizations o on u.email like '%@' || o.slug || '.example';
+from auth.users u join public.organizations o on u.email like '%@' || o.slug || '.example'
+order by u.id;
 
 insert into public.tickets (organization_id, author_id, assignee_id, title, body, status, priority, tags, created_at)
 select m.organization_id, m.user_id,
@@ -24,10 +25,12 @@ select m.organization_id, m.user_id,
        (array['open', 'open', 'pending', 'solved'])[1 + n % 4]::public.ticket_status,
        1 + n % 5, case when n % 2 = 0 then array['phone'] else '{}' end,
        timestamptz '2026-11-01 09:00+00' + n * interval '3 hours'
-from public.memberships m cross join generate_series(1, 10) n;
+from public.memberships m cross join generate_series(1, 10) n
+order by n, m.user_id;
 
 insert into public.comments (ticket_id, author_id, body)
-select t.id, t.author_id, 'Any news on this?' from public.tickets t where t.id % 2 = 0;
+select t.id, t.author_id, 'Any news on this?' from public.tickets t where t.id % 2 = 0
+order by t.id;
 
 insert into public.attachments (ticket_id, file_name, size_bytes)
 select t.id, 'photo-' || t.id || '.jpg', 120000 + t.id from public.tickets t where t.id % 5 = 0;

@@ -25,7 +25,11 @@ describe('helpdesk', () => {
   const authors = async () => [...new Set(await texts('#tickets td:nth-child(5)'))].sort();
   const ids = async () => (await texts('#tickets td:nth-child(1)')).map(Number);
   const total = () => page.textContent('#total');
-  const is = (read, wanted) => eventually(read, wanted, assert);
+  const is = (read, wanted) =>
+    eventually(read, wanted, assert).catch(async (error) => {
+      error.message += `\nThe page says: ${await page.textContent('#message')}; went wrong: ${faults.join(', ')}`;
+      throw error;
+    });
   /** What went wrong since the last look; a step names what it expects. */
   const expectFaults = (expected) => assert.deepEqual(faults.splice(0), expected);
 
@@ -144,6 +148,32 @@ describe('helpdesk', () => {
     await page.click('#delete');
     await is(() => page.textContent('#message'), 'You may not delete this ticket, or it is gone.');
     assert.deepEqual(faults.splice(0).map((fault) => fault.slice(0, 3)), ['404']);
+  });
+
+  test('keeps to the user who was chosen last, whichever answer comes first', async () => {
+    const context = await browser.newContext();
+    const slow = await context.newPage();
+    let letGo;
+    const held = new Promise((done) => { letGo = done; });
+    await slow.route('**/dev/token', async (route) => {
+      // The page signs in the first user by itself; that answer is late.
+      if (route.request().postDataJSON().user !== ALICE) await held;
+      await route.continue();
+    });
+    await slow.goto(`${server.url}/`);
+    await slow.waitForFunction(() => document.getElementById('user').options.length > 0);
+    await slow.selectOption('#user', ALICE);
+    await slow.waitForSelector('#tickets tr');
+    const late = slow.waitForResponse('**/dev/token');
+    letGo();
+    await (await late).finished();
+    const [request] = await Promise.all([
+      slow.waitForRequest('**/api/v1/tickets?*'),
+      slow.selectOption('#filters [name=status]', 'open'),
+    ]);
+    const claims = JSON.parse(Buffer.from(request.headers().authorization.split('.')[1], 'base64url').toString());
+    assert.equal(claims.email, ALICE);
+    await context.close();
   });
 
   test('fits a narrow window', async () => {

@@ -5,7 +5,14 @@ const $ = (id) => document.getElementById(id);
 let token = null;
 let page = { cursor: null, next: null, prev: null };
 let ticket = null;
-let asked = 0;
+// Answers may come in another order than their questions; what is not asked for any more is dropped.
+const latest = { user: 0, list: 0, ticket: 0 };
+
+function ask(what) {
+  const turn = ++latest[what];
+  const user = latest.user;
+  return () => turn === latest[what] && user === latest.user;
+}
 
 // A problem document (RFC 9457): what happened, and which fields are at fault.
 class Refused extends Error {
@@ -107,10 +114,9 @@ async function list(cursor = null) {
   if (filters.get('status')) query.set('status', `eq.${filters.get('status')}`);
   if (filters.get('search')) query.set('title', `ilike.*${literally(filters.get('search'))}*`);
   if (cursor) query.set('cursor', cursor);
-  const turn = ++asked;
+  const wanted = ask('list');
   const { data, meta } = await call('GET', `/api/v1/tickets?${query}`);
-  // A later question was answered first.
-  if (turn !== asked) return;
+  if (!wanted()) return;
   $('tickets').replaceChildren(...data.map(row));
   markCurrent();
   page = { cursor, next: meta.next_cursor, prev: meta.prev_cursor };
@@ -123,7 +129,10 @@ async function list(cursor = null) {
 async function show(id, focus = true) {
   const select = '*,author:profiles!author_id(display_name),comments(id,body,created_at,author:profiles(display_name))';
   const query = new URLSearchParams({ select, 'comments.order': 'id' });
-  ({ data: ticket } = await call('GET', `/api/v1/tickets/${id}?${query}`));
+  const wanted = ask('ticket');
+  const { data } = await call('GET', `/api/v1/tickets/${id}?${query}`);
+  if (!wanted()) return;
+  ticket = data;
   $('detail-title').textContent = `#${ticket.id} ${ticket.title}`;
   $('detail-meta').textContent = `${ticket.author?.display_name ?? ''}, ${new Date(ticket.created_at).toLocaleString()}`;
   for (const name of ['title', 'body', 'status', 'priority']) $('edit').elements[name].value = ticket[name];
@@ -149,10 +158,13 @@ function fields(form) {
 }
 
 async function signIn(user) {
+  const wanted = ask('user');
   token = null;
-  const { data } = await call('POST', '/dev/token', { user });
-  token = data.access_token;
   close();
+  $('tickets').replaceChildren();
+  const { data } = await call('POST', '/dev/token', { user });
+  if (!wanted()) return;
+  token = data.access_token;
   await list();
 }
 

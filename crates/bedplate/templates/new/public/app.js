@@ -54,12 +54,16 @@ function row(todo) {
 }
 
 async function list() {
+  const caller = token;
   const { data } = await call("GET", "/api/v1/todos?select=id,title,done&order=created_at.desc,id.desc");
+  if (caller !== token) return;
   $("todos").replaceChildren(...data.map(row));
 }
 
 async function signIn(user) {
   const { data } = await call("POST", "/dev/token", { user });
+  // Somebody else was chosen while the answer was on its way.
+  if (user !== $("user").value) return;
   token = data.access_token;
   await list();
 }
