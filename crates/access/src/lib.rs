@@ -17,5 +17,5 @@ pub use config::{Config, Listed};
 pub use explain::{Explanation, Step, explain, explain_function};
 pub use matrix::{Coverage, Entry, Matrix, Permission, coverage, matrix};
 pub use refusal::Refusal;
-pub use report::{Finding, Severity, report};
+pub use report::{Finding, Kind, Severity, report};
 pub use rules::Rules;

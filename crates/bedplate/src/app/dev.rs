@@ -13,7 +13,7 @@ use super::database::{self, Ask, Database, Opening};
 use super::keys::Keys;
 use super::report::{Line, Report};
 use super::service::{Service, request_roles, rules};
-use super::{Mode, first_answer, lines, schema, watch};
+use super::{Mode, findings, first_answer, lines, schema, watch};
 
 pub struct Options {
     pub report: Arc<dyn Report>,
@@ -118,9 +118,8 @@ fn show_access(
 ) {
     let catalog = service.loader.current();
     report.line(lines::policy(policies, bedplate_access::coverage(&catalog)));
-    for finding in bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog)) {
-        report.warning(&finding.to_string());
-    }
+    let found = bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog));
+    findings::show(&found, &loaded.state_dir(), report);
 }
 
 /// The project's SQL files under watch; `None` when watching is off.

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod dev;
 mod dev_routes;
+mod findings;
 mod first_answer;
 mod gauges;
 mod identify;

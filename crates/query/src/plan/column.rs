@@ -174,7 +174,8 @@ impl<'a> Planner<'a> {
             Shape::Columns(_) => false,
         };
         if !allowed {
-            return Err(Problem::new(&AGGREGATES_OFF));
+            return Err(Problem::new(&AGGREGATES_OFF)
+                .hint("The setting api.aggregates names the resources that offer them"));
         }
         let of = argument.as_ref().map_or(oid::UNKNOWN, |a| self.base_type(a.type_oid));
         let type_oid = aggregate_type(aggregate.function, of);
