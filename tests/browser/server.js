@@ -3,7 +3,7 @@
 import { spawn, execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -19,7 +19,7 @@ function folder() {
 
 /** A copy of examples/helpdesk, without the state of whoever ran it before. */
 export function copyOfHelpdesk() {
-  const path = folder();
+  const path = join(folder(), 'helpdesk');
   cpSync(join(ROOT, 'examples/helpdesk'), path, { recursive: true, filter: (from) => !from.endsWith('/.bedplate') });
   return path;
 }
@@ -53,7 +53,7 @@ export async function dev(project) {
     async stop() {
       child.kill('SIGINT');
       const code = await ended;
-      rmSync(project, { recursive: true, force: true });
+      rmSync(dirname(project), { recursive: true, force: true });
       return code;
     },
   };
