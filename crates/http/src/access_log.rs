@@ -4,6 +4,7 @@
 use bedplate_core::PrincipalKind;
 use sha2::{Digest, Sha256};
 
+use crate::access_line::{self, Entry};
 use crate::exchange::Exchange;
 use crate::redact::query_keys;
 use crate::report::Stage;
@@ -23,6 +24,24 @@ pub(crate) fn write(exchange: &Exchange, status: u16, bytes: u64, class: &str) {
         Some(PrincipalKind::Service) => "service",
     };
     let subject = principal.and_then(|p| p.subject.as_deref()).map(subject_hash);
+    if let Some(sink) = &exchange.app().config.access_lines {
+        let entry = Entry {
+            method: exchange.method.as_str(),
+            path: exchange.uri.path(),
+            query: exchange.uri.query().map(query_keys),
+            class,
+            status,
+            duration_us: exchange.started.elapsed().as_micros() as u64,
+            db_us: exchange.report.micros(Stage::Database),
+            bytes,
+            request_id: &exchange.request_id,
+            trace_id: exchange.trace.trace_id(),
+            principal: kind,
+            subject,
+            client: exchange.client.address,
+        };
+        return access_line::write(&entry, &*sink.0);
+    }
     tracing::info!(
         target: "access",
         method = exchange.method.as_str(),

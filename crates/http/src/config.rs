@@ -2,9 +2,12 @@
 //! environment, and whoever starts the server maps one to the other.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_core::Problem;
+
+use crate::access_line::LineSink;
 
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -22,6 +25,8 @@ pub struct Config {
     pub server_timing: bool,
     /// One line per request on the tracing target `access`.
     pub access_log: bool,
+    /// Where those lines go as JSON, instead of through the subscriber. The target must still be enabled there.
+    pub access_lines: Option<Lines>,
     /// Which request headers the database may see.
     pub sql_headers: SqlHeaders,
 }
@@ -46,6 +51,16 @@ impl Config {
             },
             ..Self::default()
         }
+    }
+}
+
+/// A [`LineSink`], shared.
+#[derive(Clone)]
+pub struct Lines(pub Arc<dyn LineSink>);
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lines")
     }
 }
 

@@ -17,6 +17,7 @@
 //!
 //! Everything that can be set is in [`Config`]. Nothing here knows the database or the API.
 
+mod access_line;
 mod access_log;
 mod app;
 mod authenticate;
@@ -50,6 +51,7 @@ mod shutdown;
 mod static_files;
 mod trace;
 
+pub use access_line::LineSink;
 pub use app::{App, Builder};
 pub use authenticate::{Anonymous, Authentication, Authenticator};
 pub use body::RequestBody;

@@ -51,6 +51,7 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
         trusted_proxies: proxies.collect::<Result<_, _>>()?,
         server_timing: dev,
         access_log: true,
+        access_lines: super::telemetry::json_lines(),
         sql_headers: if settings.api.request_headers.iter().any(|h| h == "*") {
             SqlHeaders::All
         } else {

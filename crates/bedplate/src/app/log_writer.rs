@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Bytes that may wait.
 const MOST: usize = 4 << 20;
+/// How long lines are gathered before they are written.
+const GATHER: Duration = Duration::from_millis(20);
 /// How long the end of the process waits for the reader.
 const FLUSH: Duration = Duration::from_secs(2);
 
@@ -21,6 +23,8 @@ struct State {
     dropped: u64,
     /// The thread is writing what it took.
     writing: bool,
+    /// Somebody waits for the end.
+    urgent: bool,
 }
 
 #[derive(Default)]
@@ -46,6 +50,8 @@ impl LogWriter {
     pub fn flush(&self) {
         let until = Instant::now() + FLUSH;
         let mut state = self.0.lock();
+        state.urgent = true;
+        self.0.changed.notify_all();
         while state.writing || !state.waiting.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -82,6 +88,10 @@ impl Shared {
             while state.waiting.is_empty() {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
+            if !state.urgent {
+                // Lines of the next moments go with this one: one wake-up and one write for many requests.
+                state = self.changed.wait_timeout(state, GATHER).unwrap_or_else(PoisonError::into_inner).0;
+            }
             lines.clear();
             std::mem::swap(&mut state.waiting, &mut lines);
             let dropped = std::mem::take(&mut state.dropped);
@@ -113,6 +123,12 @@ impl Write for Line<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl bedplate_http::LineSink for LogWriter {
+    fn line(&self, line: &[u8]) {
+        self.0.push(line);
     }
 }
 

@@ -1,17 +1,26 @@
 //! Logs: one subscriber for the process, JSON where machines read, text on a terminal.
 
 use std::io::IsTerminal;
+use std::sync::{Arc, OnceLock};
 
 use bedplate_core::Problem;
+use bedplate_http::config::Lines;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::LogFormat;
-
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::log_writer::LogWriter;
 
-/// Installs the subscriber, until the end of the process; keep what it gives. A level that cannot be read was refused with the settings; here it falls to `info`. Logs go to
-/// standard error: standard output belongs to the command's answer.
+/// Where JSON lines go, once there is a subscriber that writes JSON.
+static JSON: OnceLock<LogWriter> = OnceLock::new();
+
+/// For the access log, which writes its own lines when they are JSON.
+pub fn json_lines() -> Option<Lines> {
+    JSON.get().map(|writer| Lines(Arc::new(writer.clone())))
+}
+
+/// Installs the subscriber, until the end of the process; keep what it gives. A level that cannot be read was refused with
+/// the settings; here it falls to `info`. Logs go to standard error: standard output belongs to the command's answer.
 pub fn install(loaded: &Loaded) -> Result<Logs, Problem> {
     let log = &loaded.settings.log;
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
@@ -25,6 +34,7 @@ pub fn install(loaded: &Loaded) -> Result<Logs, Problem> {
     let builder = fmt().with_env_filter(filter).with_writer(writer.clone());
     // A second one in the same process (tests) keeps the first.
     let _ = if json {
+        let _ = JSON.set(writer.clone());
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
     } else {
         builder.compact().with_ansi(std::io::stderr().is_terminal()).try_init()
