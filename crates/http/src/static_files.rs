@@ -154,9 +154,9 @@ fn respond(name: &Path, file: File, asked: &HeaderMap) -> Response {
     response
 }
 
-/// Scripts and styles of the page's own, calls to its own origin; nothing from elsewhere, no framing.
+/// Scripts of the page's own files (none inline), styles, calls to its own origin; nothing from elsewhere, no framing.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:; \
      frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 );
 
