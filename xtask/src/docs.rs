@@ -27,7 +27,8 @@ fn catalogues() -> Vec<Catalogue> {
 }
 
 fn pages() -> Result<Vec<(&'static str, String)>, String> {
-    let schema = serde_json::to_string_pretty(&bedplate_settings::json_schema()).map_err(|e| e.to_string())?;
+    let schema =
+        serde_json::to_string_pretty(&bedplate_settings::json_schema()).map_err(|e| e.to_string())?;
     Ok(vec![
         ("docs/reference/cli.md", bedplate::cli::reference_markdown()),
         ("docs/reference/settings.md", bedplate_settings::reference_markdown()),

@@ -29,7 +29,11 @@ pub fn check() -> Result<String, String> {
     for name in allowed.keys().filter(|name| !real.contains_key(*name)) {
         faults.push(format!("the table of docs/architecture.md lists `{name}`, which does not exist"));
     }
-    if faults.is_empty() { Ok(format!("layers: {} crates as drawn", real.len())) } else { Err(faults.join("\n")) }
+    if faults.is_empty() {
+        Ok(format!("layers: {} crates as drawn", real.len()))
+    } else {
+        Err(faults.join("\n"))
+    }
 }
 
 pub fn root() -> PathBuf {
@@ -39,7 +43,8 @@ pub fn root() -> PathBuf {
 /// Rows ``| `name` | purpose | may depend on | … |`` below the heading `## Crates`.
 fn table(path: &Path) -> Result<Layers, String> {
     let text = std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let section = text.split("\n## Crates").nth(1).ok_or("docs/architecture.md has no section `## Crates`")?;
+    let section =
+        text.split("\n## Crates").nth(1).ok_or("docs/architecture.md has no section `## Crates`")?;
     let section = section.split("\n## ").next().unwrap_or_default();
     let rows = section.lines().filter_map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();

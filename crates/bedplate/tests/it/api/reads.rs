@@ -104,6 +104,9 @@ async fn functions_are_called_by_post_and_when_they_only_read_by_get() {
     let wrong = json!({"organization": "many", "colour": 1});
     let refused = server.call("POST", "/api/v1/rpc/ticket_counts", Some(&alice), Some(wrong)).await;
     assert_eq!(refused.code(), "validation_failed");
-    assert!(refused.json()["details"]["organization"].is_array() && refused.json()["details"]["colour"].is_array());
+    assert!(
+        refused.json()["details"]["organization"].is_array()
+            && refused.json()["details"]["colour"].is_array()
+    );
     assert_eq!(server.get("/api/v1/rpc/nothing", Some(&alice)).await.status, 404);
 }
