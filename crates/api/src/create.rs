@@ -7,7 +7,7 @@ use bedplate_core::{Problem, Result};
 use bedplate_data::RunOptions;
 use bedplate_http::{RequestBody, Response};
 use bedplate_query::gate::Verb;
-use bedplate_query::request::{Insert, Name, Node, Returning, Rows, Style, Value, Values};
+use bedplate_query::request::{Insert, Item, Name, Node, Returning, Rows, Style, Value, Values};
 use bedplate_query::{Operation, Request, ValueRef, validate};
 use bytes::BytesMut;
 use http::header::LOCATION;
@@ -34,7 +34,7 @@ pub(crate) async fn create(
     media::check_json(&call.request.headers)?;
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
-    refuse_filters(&parsed.node)?;
+    check_answer(&parsed.node, &preferences)?;
     let resource = Resource::get_for(call, name, Verb::Insert)?;
     let bytes = body.collect().await?;
     let mut values = parsed.values;
@@ -61,8 +61,14 @@ pub(crate) async fn create(
     let answer = ran.map_err(|problem| if visible { explain_unreadable(problem) } else { problem })?;
     let started = Instant::now();
     let mut response = if visible {
-        out.extend_from_slice(if many { b"]}" } else { b"}" });
-        json(StatusCode::CREATED, out)
+        // A trigger of the database may drop the row without a fault.
+        let dropped = !many && answer.page.rows == 0;
+        out.extend_from_slice(match (many, dropped) {
+            (true, _) => b"]}",
+            (false, true) => b"null}",
+            (false, false) => b"}",
+        });
+        json(if dropped { StatusCode::OK } else { StatusCode::CREATED }, out)
     } else {
         Response::empty(StatusCode::CREATED)
     };
@@ -138,7 +144,7 @@ fn returning(
         // Not even the key, which the database may have made: PostgreSQL refuses to return, and so to create, a row
         // that the caller may not read (an AFTER trigger that makes the caller a member comes too late).
         Some(true) => (Returning::Nothing, false),
-        None if !resource.allows(call, Verb::Select) => (Returning::Nothing, false),
+        None if node.select.is_empty() && !resource.allows(call, Verb::Select) => (Returning::Nothing, false),
         _ => (Returning::Rows(node), true),
     }
 }
@@ -172,20 +178,30 @@ fn location(name: &str, key: &[Option<String>]) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{PREFIX}/{name}/{}", parts?.join(","))).ok()
 }
 
-/// Writes have no filters: a filter that silently did nothing would be a trap.
-fn refuse_filters(node: &Node) -> Result<()> {
-    let given = [
-        ("filters", !node.filters.is_empty()),
-        ("order", !node.order.is_empty()),
-        ("limit", node.page.limit.is_some()),
-        ("offset", node.page.offset.is_some()),
-        ("distinct", node.distinct),
+/// What a write may say of its answer: only which columns and relations it has. A write is done before its answer is made,
+/// so whatever would leave the written row out of the answer would make a success look like a failure.
+pub(crate) fn check_answer(node: &Node, preferences: &Preferences) -> Result<()> {
+    let chooses = |item: &Item| matches!(item, Item::Embed(embed) if embed.join == bedplate_query::request::Join::Inner);
+    let refused = [
+        ("filters", !node.filters.is_empty(), WRITE_TAKES_SELECT),
+        ("order", !node.order.is_empty(), WRITE_TAKES_SELECT),
+        ("limit", node.page.limit.is_some(), WRITE_TAKES_SELECT),
+        ("offset", node.page.offset.is_some(), WRITE_TAKES_SELECT),
+        ("distinct", node.distinct, WRITE_TAKES_SELECT),
+        ("!inner", node.select.iter().any(chooses), "chooses rows; a write answers what it wrote"),
+        (
+            "select",
+            preferences.minimal == Some(true) && !node.select.is_empty(),
+            "has nothing to choose from with Prefer: return=minimal",
+        ),
     ];
-    match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => Err(crate::paging::fault(name, "is for reading; creating takes only select")),
+    match refused.iter().find(|(_, given, _)| *given) {
+        Some((name, _, why)) => Err(crate::paging::fault(name, *why)),
         None => Ok(()),
     }
 }
+
+const WRITE_TAKES_SELECT: &str = "is for reading; a write takes only select";
 
 /// Fields to columns and their values.
 pub(crate) fn columns(fields: validate::body::Object, values: &mut Values) -> Result<Vec<(Name, ValueRef)>> {

@@ -98,7 +98,8 @@ fn after_keys(
         ));
     }
     let mut keys: Vec<String> = node.order.iter().map(|term| term.path.column.to_string()).collect();
-    for name in resource.key_names()? {
+    let no_key = |_| paging::fault("after_…", "needs a primary key that you may read; use page and per_page");
+    for name in resource.key_names().map_err(no_key)? {
         if !keys.iter().any(|known| **known == *name) {
             keys.push(name.to_string());
         }

@@ -6,7 +6,6 @@ use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Problem, Result};
 use bedplate_data::{Answer, RunOptions};
 use bedplate_http::{RequestBody, Response};
-use bedplate_query::catalog::Identity;
 use bedplate_query::gate::Verb;
 use bedplate_query::request::{
     Conflict, ConflictAction, Delete, Insert, Node, Read, Returning, Rows, Style, Update,
@@ -45,7 +44,7 @@ pub(crate) async fn patch(call: &Call<'_>, name: &str, key: &str, body: RequestB
     media::check_merge_patch(&call.request.headers)?;
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
-    refuse_list_parameters(&parsed.node)?;
+    create::check_answer(&parsed.node, &preferences)?;
     let resource = Resource::get_for(call, name, Verb::Update)?;
     let bytes = body.collect().await?;
     let fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
@@ -67,14 +66,9 @@ pub(crate) async fn put(call: &Call<'_>, name: &str, key: &str, body: RequestBod
     media::check_json(&call.request.headers)?;
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
-    refuse_list_parameters(&parsed.node)?;
+    create::check_answer(&parsed.node, &preferences)?;
     let resource = Resource::get_for(call, name, Verb::Insert)?;
-    let relation = resource.relation();
-    let is_generated = |c: &bedplate_query::catalog::ColumnId| {
-        let column = &relation.columns[c.0 as usize];
-        column.generated || column.identity == Identity::Always
-    };
-    if relation.primary_key.iter().any(is_generated) {
+    if resource.makes_its_keys() {
         return Err(not_allowed("GET, HEAD, PATCH, DELETE, OPTIONS")
             .hint("the database makes this resource's keys; create with POST, change with PATCH"));
     }
@@ -128,14 +122,15 @@ pub(crate) async fn delete(call: &Call<'_>, name: &str, key: &str) -> Result<Res
     call.report.set_class("api.delete");
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
-    refuse_list_parameters(&parsed.node)?;
+    create::check_answer(&parsed.node, &preferences)?;
     let resource = Resource::get_for(call, name, Verb::Delete)?;
     let mut values = parsed.values;
     let filters = resource.key_filters(key, &mut values)?;
-    // 204 unless the caller wants to see what is gone.
+    // 204 unless the caller wants to see what is gone, and says so or selects it.
     let returning = match preferences.minimal {
-        Some(false) => Returning::Rows(parsed.node),
-        _ => Returning::Nothing,
+        None if parsed.node.select.is_empty() => Returning::Nothing,
+        Some(true) => Returning::Nothing,
+        _ => Returning::Rows(parsed.node),
     };
     let delete = Delete { target: target(name), filters, returning, style: Style::NATIVE };
     changed(call, Request { operation: Operation::Delete(delete), values }, &preferences, StatusCode::OK)
@@ -146,7 +141,7 @@ pub(crate) async fn delete(call: &Call<'_>, name: &str, key: &str) -> Result<Res
 fn returning(call: &Call<'_>, resource: &Resource, node: Node, preferences: &Preferences) -> Returning {
     match preferences.minimal {
         Some(true) => Returning::Nothing,
-        None if !resource.allows(call, Verb::Select) => Returning::Nothing,
+        None if node.select.is_empty() && !resource.allows(call, Verb::Select) => Returning::Nothing,
         _ => Returning::Rows(node),
     }
 }

@@ -32,7 +32,11 @@ pub(crate) fn one(call: &Call<'_>, above: &[Above<'_>], name: &str) -> Result<Re
     } else {
         &[(Verb::Select, "GET, HEAD")]
     };
-    answer(call, &allow(call, &resource, offered))
+    // PUT creates or replaces: it needs both rights, and a key that the caller can give.
+    let can_put = !resource.makes_its_keys() && resource.allows(call, Verb::Update);
+    let offered = offered.iter().copied().filter(|(_, method)| *method != "PUT" || can_put);
+    let offered: Vec<_> = offered.collect();
+    answer(call, &allow(call, &resource, &offered))
 }
 
 pub(crate) fn function(call: &Call<'_>, name: &str) -> Result<Response> {

@@ -157,7 +157,9 @@ impl Paging<'_> {
     pub fn apply(&self, node: &mut Node, values: &mut Values) -> Result<(), Problem> {
         bound_rows(node, self.limit);
         if let Mode::Number { page } = self.mode {
-            let offset = (page - 1).checked_mul(self.limit).filter(|o| i64::try_from(*o).is_ok());
+            // Also for pages of no rows the number itself stays in bounds, so that there is a next one.
+            let bounded = |n: &u64| i64::try_from(*n).is_ok();
+            let offset = (page - 1).checked_mul(self.limit).filter(|o| bounded(o) && bounded(&page));
             let offset = offset.ok_or_else(|| fault("page", "is too large"))?;
             node.page.offset = Some(push(values, Value::Int(offset as i64))?);
         }

@@ -22,7 +22,7 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<Preferences, Problem> {
     let mut unknown = Vec::new();
     let values = headers.get_all("prefer").iter().filter_map(|v| v.to_str().ok());
     for token in values.flat_map(|v| v.split(',')).map(str::trim).filter(|t| !t.is_empty()) {
-        let applied = match token {
+        let applied = match &*plain(token) {
             "return=minimal" if preferences.minimal.is_none() => {
                 preferences.minimal = Some(true);
                 "return=minimal"
@@ -42,8 +42,8 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<Preferences, Problem> {
             "handling=lenient" => "handling=lenient",
             // The first of a repeated preference counts (RFC 7240 §2).
             "return=minimal" | "return=representation" => continue,
-            other => {
-                unknown.push(other.to_owned());
+            _ => {
+                unknown.push(token.to_owned());
                 continue;
             }
         };
@@ -55,6 +55,19 @@ pub(crate) fn read(headers: &HeaderMap) -> Result<Preferences, Problem> {
             .hint("offered: return=minimal, return=representation, tx=rollback, handling=strict, handling=lenient"));
     }
     Ok(preferences)
+}
+
+/// A preference as it is usually written: names are compared without case, blanks around the `=` and quotes around the value
+/// mean nothing (RFC 7240 §2).
+fn plain(token: &str) -> String {
+    match token.split_once('=') {
+        Some((name, value)) => {
+            let value = value.trim();
+            let unquoted = value.strip_prefix('"').and_then(|v| v.strip_suffix('"')).unwrap_or(value);
+            format!("{}={unquoted}", name.trim().to_ascii_lowercase())
+        }
+        None => token.to_ascii_lowercase(),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +91,7 @@ mod tests {
         assert_eq!(read.minimal, Some(true));
         assert!(read.rollback);
         assert_eq!(read.applied, ["return=minimal", "tx=rollback"]);
+        assert_eq!(preferences(&["Return = \"minimal\""]).unwrap().minimal, Some(true));
         assert_eq!(preferences(&["handling=strict, respond-async"]).unwrap_err().status(), 400);
         assert_eq!(preferences(&[]).unwrap(), Preferences::default());
     }

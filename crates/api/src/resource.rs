@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Problem, Result};
-use bedplate_query::catalog::{Catalog, Relation, RelationId, RoleId};
+use bedplate_query::catalog::{Catalog, ColumnId, Identity, Relation, RelationId, RoleId};
 use bedplate_query::gate::Verb;
 use bedplate_query::request::{Comparison, Logic, Name, Op, Parent, Path, Target, Test, Value, Values};
 
@@ -50,10 +50,22 @@ impl Resource {
         self.catalog.relation(self.id)
     }
 
-    /// The names of the primary key's columns, in order. A resource without one has no single rows: 404.
+    /// Whether the database makes the key, so that nobody else can give one.
+    pub fn makes_its_keys(&self) -> bool {
+        let relation = self.relation();
+        let is_made = |c: &ColumnId| {
+            let column = &relation.columns[c.0 as usize];
+            column.generated || column.identity == Identity::Always
+        };
+        relation.primary_key.iter().any(is_made)
+    }
+
+    /// The names of the primary key's columns, in order. A resource without one has no single rows: 404. Nor has one whose
+    /// key the caller may not read: such columns do not exist for it.
     pub fn key_names(&self) -> Result<Vec<Name>> {
         let relation = self.relation();
-        if relation.primary_key.is_empty() {
+        let is_readable = |c: &ColumnId| self.catalog.can_column(self.role, self.id, *c, Verb::Select);
+        if relation.primary_key.is_empty() || !relation.primary_key.iter().all(is_readable) {
             return Err(Problem::new(&NOT_FOUND)
                 .hint("this resource has no primary key, so its rows have no addresses"));
         }

@@ -102,7 +102,14 @@ impl Issuer {
 
     /// Reads the key set unless somebody just did. Keys that were read before stay in use when the issuer is down.
     pub async fn read(&self, kid: Option<&str>) -> Result<Arc<KeyRing>, Problem> {
-        let _one_reader = self.reading.lock().await;
+        // One asks; who can do with the keys that we have does not wait for it, so that an issuer that is slow or down does
+        // not hold up its users.
+        let known = self.keys.load_full().filter(|keys| keys.knows(kid));
+        let _one_reader = match (self.reading.try_lock(), known) {
+            (Ok(reader), _) => reader,
+            (Err(_), Some(keys)) => return Ok(keys),
+            (Err(_), None) => self.reading.lock().await,
+        };
         if let Some(keys) = self.keys_now(kid) {
             return Ok(keys);
         }

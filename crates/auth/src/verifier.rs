@@ -53,6 +53,19 @@ impl Default for LocalConfig {
 struct Verified {
     principal: Arc<Principal>,
     epoch: u64,
+    /// For tokens of an external issuer: which issuer, and the keys that verified it.
+    by: Option<(Arc<Issuer>, Arc<KeyRing>)>,
+}
+
+impl Verified {
+    /// Whether the keys that verified the token are still the ones to use. A key that an issuer takes back must not live
+    /// on in the cache, so a key set that is due to be read again makes its tokens be checked again.
+    fn holds(&self, epoch: u64) -> bool {
+        let current = |(issuer, keys): &(Arc<Issuer>, Arc<KeyRing>)| {
+            issuer.keys_now(None).is_some_and(|now| Arc::ptr_eq(&now, keys))
+        };
+        self.epoch == epoch && self.by.as_ref().is_none_or(current)
+    }
 }
 
 /// Checks tokens. Cheap for a token seen before: one cache look-up, one look at the clock.
@@ -119,21 +132,21 @@ impl Verifier {
     /// The principal when no key set has to be fetched for it; `None` when [`Verifier::verify`] has to be awaited.
     pub fn verify_now(&self, token: &str) -> Option<Result<Arc<Principal>, Problem>> {
         let epoch = self.epoch.load(Ordering::Acquire);
-        if let Some(hit) = self.cache.get(token).filter(|hit| hit.epoch == epoch) {
+        if let Some(hit) = self.cache.get(token).filter(|hit| hit.holds(epoch)) {
             return Some(self.still_valid(token, hit.principal));
         }
         let parsed = match Unverified::parse(token, self.config.max_token_bytes) {
             Ok(parsed) => parsed,
             Err(problem) => return Some(Err(problem)),
         };
-        let verified = match self.issuer_of(&parsed) {
-            None => self.check_local(&parsed),
+        let (verified, by) = match self.issuer_of(&parsed) {
+            None => (self.check_local(&parsed), None),
             Some(issuer) => {
                 let keys = issuer.keys_now(parsed.header.kid.as_deref())?;
-                self.check_external(&parsed, issuer, &keys)
+                (self.check_external(&parsed, issuer, &keys), Some((Arc::clone(issuer), keys)))
             }
         };
-        Some(verified.map(|principal| self.remember(token, epoch, principal)))
+        Some(verified.map(|principal| self.remember(token, epoch, principal, by)))
     }
 
     /// As [`Verifier::verify_now`], and reads an external issuer's key set where that is needed.
@@ -150,7 +163,7 @@ impl Verifier {
         let keys = issuer.read(kid.as_deref()).await?;
         let parsed = Unverified::parse(token, self.config.max_token_bytes)?;
         let principal = self.check_external(&parsed, &issuer, &keys)?;
-        Ok(self.remember(token, epoch, principal))
+        Ok(self.remember(token, epoch, principal, Some((issuer, keys))))
     }
 
     /// A cached token may have expired since.
@@ -163,11 +176,17 @@ impl Verifier {
         Ok(principal)
     }
 
-    fn remember(&self, token: &str, epoch: u64, principal: Principal) -> Arc<Principal> {
+    fn remember(
+        &self,
+        token: &str,
+        epoch: u64,
+        principal: Principal,
+        by: Option<(Arc<Issuer>, Arc<KeyRing>)>,
+    ) -> Arc<Principal> {
         let principal = Arc::new(principal);
         // Verified under an older key set than the present one: not kept, so the next use is checked again.
         if self.config.cache_entries > 0 && epoch == self.epoch.load(Ordering::Acquire) {
-            self.cache.insert(token.into(), Verified { principal: Arc::clone(&principal), epoch });
+            self.cache.insert(token.into(), Verified { principal: Arc::clone(&principal), epoch, by });
         }
         principal
     }

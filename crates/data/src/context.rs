@@ -99,11 +99,16 @@ pub(crate) fn pairs<'a>(
 }
 
 /// Which settings of a role or function are taken over. Not those that make up the security context, those of the dialects
-/// (`pgrst.*`), or the search path, which would change what unqualified names mean.
+/// (`pgrst.*`), the search path, which would change what unqualified names mean, or the encoding, which is the protocol's.
+/// PostgreSQL compares names of settings without case.
 fn is_hoisted(name: &str) -> bool {
-    !matches!(name, "role" | "session_authorization" | "search_path" | "transaction_read_only")
-        && !name.starts_with("request.")
-        && !name.starts_with("pgrst.")
+    const KEPT: [&str; 5] =
+        ["role", "session_authorization", "search_path", "transaction_read_only", "client_encoding"];
+    let has_prefix =
+        |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    !KEPT.iter().any(|kept| name.eq_ignore_ascii_case(kept))
+        && !has_prefix("request.")
+        && !has_prefix("pgrst.")
 }
 
 /// The role of the caller, which must exist and be one that the request login may become. Never a superuser: a token that
@@ -121,4 +126,27 @@ pub(crate) fn role(catalog: &Catalog, login: &str, ctx: &Ctx) -> Result<RoleId, 
         catalog.find_role("authenticator").or_else(|| catalog.find_role(login)).ok_or_else(refuse)?;
     let allowed = catalog.role(gatekeeper).is_some_and(|g| g.can_set.contains(&id)) && id != gatekeeper;
     if allowed && !role.superuser { Ok(id) } else { Err(refuse()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_hoisted;
+
+    #[test]
+    fn settings_of_a_role_never_replace_the_security_context_or_the_encoding() {
+        for name in [
+            "role",
+            "Role",
+            "request.jwt.claims",
+            "Request.JWT.Claims",
+            "PGRST.x",
+            "search_path",
+            "client_encoding",
+        ] {
+            assert!(!is_hoisted(name), "{name}");
+        }
+        for name in ["statement_timeout", "app.settings", "TimeZone", "requests.x", "requé"] {
+            assert!(is_hoisted(name), "{name}");
+        }
+    }
 }

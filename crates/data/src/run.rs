@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Ctx, Problem};
+use bedplate_db::problems::INVALID_QUERY;
 use bedplate_db::{Call, Context, DbError, End, Error, Lease, Mode, Outcome, Row, RowSink};
+use bedplate_query::catalog::RoleId;
 use bedplate_query::encode::Page;
 use bedplate_query::request::{Node, Returning, Value};
 use bedplate_query::statement::Planned;
@@ -16,6 +18,7 @@ use bytes::BytesMut;
 use crate::plans::{Compiled, Snapshot};
 use crate::problems::TOO_MANY_AFFECTED;
 use crate::sink::{Counted, Sink};
+use crate::violations::Audience;
 use crate::{Data, context, violations};
 
 /// What holds for a run beyond the request itself.
@@ -90,7 +93,7 @@ impl Data {
             .plan(role, &*self.gate(), &self.limits, &request.operation)
             .map_err(|problem| self.refusal(ctx, problem))?;
         let bound = Bound::new(&compiled.planned, &request.values)?;
-        let run = Run { data: self, ctx, snapshot: &snapshot, compiled: &compiled, request, options };
+        let run = Run { data: self, ctx, snapshot: &snapshot, role, compiled: &compiled, request, options };
         let role_settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
         let read_only = !compiled.planned.writes;
         let mut pairs =
@@ -104,6 +107,7 @@ struct Run<'a> {
     data: &'a Data,
     ctx: &'a Ctx,
     snapshot: &'a Snapshot,
+    role: RoleId,
     compiled: &'a Compiled,
     request: &'a Request,
     options: RunOptions,
@@ -229,7 +233,22 @@ impl Run<'_> {
     /// In development the caller is the developer, and gets to see what PostgreSQL said.
     fn problem(&self, error: Error) -> Problem {
         let said = self.data.explain_refusals.then(|| error.db().map(said)).flatten();
-        let problem = violations::problem(error, &self.snapshot.catalog, !self.ctx.principal.is_signed_in());
+        // Functions are looked up in the catalog before they are called, so what else is missing is an operator: the type
+        // has no such comparison or order.
+        let no_operator = !matches!(self.request.operation, Operation::Call(_))
+            && error.db().is_some_and(|db| db.code == "42883");
+        let audience = Audience {
+            catalog: &self.snapshot.catalog,
+            gate: &*self.data.gate(),
+            role: self.role,
+            anonymous: !self.ctx.principal.is_signed_in(),
+        };
+        let mut problem = violations::problem(error, &audience);
+        if no_operator && *problem.code() == NOT_FOUND {
+            problem = Problem::new(&INVALID_QUERY)
+                .sqlstate("42883")
+                .detail("The type of a column has no such comparison, or cannot be ordered by");
+        }
         match said {
             // What a plain RAISE says, everybody gets to see.
             Some(said) if problem.hint_text().is_none() && problem.sqlstate_text() != Some("P0001") => {

@@ -200,3 +200,20 @@ async fn a_key_of_an_algorithm_that_is_not_listed_is_not_taken() {
     assert!(verifier.verify(&es.sign(Some("k1"), &external(json!({})))).await.is_ok());
     assert!(verifier.verify(&ed.sign(Some("k2"), &external(json!({})))).await.is_err());
 }
+
+#[tokio::test]
+async fn v38_a_key_that_the_issuer_takes_back_does_not_live_on_in_the_cache() {
+    let clock = TestClock::new();
+    let (old, new) = (Signer::es(), Signer::es());
+    let jwks = Jwks::start(json!([old.jwk("k1")])).await;
+    let verifier = verifier_for(clock.clone(), vec![jwks.issuer("https://a.example/")]);
+    let token = old.sign(Some("k1"), &external(json!({"exp": NOW + 100_000})));
+    verifier.verify(&token).await.unwrap();
+    jwks.set(200, json!([new.jwk("k2")]));
+    clock.advance(599);
+    assert!(verifier.verify_now(&token).unwrap().is_ok(), "the key set is still fresh");
+    clock.advance(2);
+    assert!(verifier.verify_now(&token).is_none(), "the key set is due to be read again");
+    assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 401);
+    assert_eq!(jwks.reads(), 2);
+}

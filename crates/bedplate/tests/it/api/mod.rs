@@ -2,6 +2,7 @@
 
 mod access;
 mod errors;
+mod hostile;
 mod lists;
 mod operation;
 mod reads;
