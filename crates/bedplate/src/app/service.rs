@@ -29,7 +29,8 @@ bedplate_core::codes! {
     LISTEN_FAILED = "listen_failed", 500, Server, "The server cannot listen", final;
 }
 
-const PLANS: usize = 4_096;
+/// Plans of large requests take tens of kilobytes; shapes of one app are hundreds, not thousands.
+const PLANS: usize = 1_024;
 /// How often the contract's daily work is done.
 const HOUSEKEEPING: Duration = Duration::from_hours(6);
 
