@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use bedplate_core::{Clock, Principal, PrincipalKind, Problem};
 use foldhash::fast::RandomState;
-use quick_cache::{UnitWeighter, sync::Cache};
+use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
 use crate::claims;
@@ -31,6 +31,7 @@ pub struct LocalConfig {
     /// Seconds by which clocks may differ.
     pub leeway: i64,
     pub max_token_bytes: usize,
+    /// Tokens of usual size that are kept; large ones count for several.
     pub cache_entries: usize,
 }
 
@@ -68,12 +69,25 @@ impl Verified {
     }
 }
 
+/// What a usual token takes in the cache.
+const USUAL_BYTES: u64 = 2 * 1024;
+
+/// Tokens count by their size: what is in them is partly the user's own choice.
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<Box<str>, Verified> for BySize {
+    fn weight(&self, token: &Box<str>, verified: &Verified) -> u64 {
+        512 + (token.len() + verified.principal.claims.len()) as u64
+    }
+}
+
 /// Checks tokens. Cheap for a token seen before: one cache look-up, one look at the clock.
 pub struct Verifier {
     config: LocalConfig,
     ring: ArcSwap<KeyRing>,
     issuers: Vec<Arc<Issuer>>,
-    cache: Cache<Box<str>, Verified, UnitWeighter, RandomState>,
+    cache: Cache<Box<str>, Verified, BySize, RandomState>,
     /// Grows when keys change or everything is revoked; older cache entries no longer count.
     epoch: AtomicU64,
     clock: Arc<dyn Clock>,
@@ -103,8 +117,8 @@ impl Verifier {
             issuers,
             cache: Cache::with(
                 entries,
-                entries as u64,
-                UnitWeighter,
+                entries as u64 * USUAL_BYTES,
+                BySize,
                 RandomState::default(),
                 Default::default(),
             ),

@@ -33,7 +33,7 @@ pub struct Config {
     pub login: String,
     pub limits: Limits,
     pub timeouts: Timeouts,
-    /// Plans kept per catalog snapshot.
+    /// Plans of usual size kept per catalog snapshot; large ones count for several.
     pub plan_cache_entries: usize,
     /// Development: a refusal says which grant or policy is missing, and an error of PostgreSQL what PostgreSQL said.
     pub explain_refusals: bool,

@@ -11,7 +11,7 @@ use bedplate_query::limits::Limits;
 use bedplate_query::statement::{Planned, Sql};
 use bedplate_query::{Operation, output, plan};
 use foldhash::fast::RandomState;
-use quick_cache::{Equivalent, UnitWeighter, sync::Cache};
+use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 /// A plan with its statements as the connections know them.
 pub(crate) struct Compiled {
@@ -52,6 +52,24 @@ fn wire_format(format: output::Format) -> Format {
     }
 }
 
+/// What a usual plan takes in memory.
+const USUAL_BYTES: u64 = 4 * 1024;
+
+/// Plans count by their size: a caller chooses the shape of its requests, and many large ones, all different, must not fill
+/// the memory.
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<Key, Arc<Compiled>> for BySize {
+    /// Bytes, roughly: names and expressions stand in the request, in the plan's tree and in its SQL.
+    fn weight(&self, _key: &Key, compiled: &Arc<Compiled>) -> u64 {
+        let planned = &compiled.planned;
+        let count = planned.count.iter().flat_map(|c| [Some(&c.sql), c.estimate.as_ref()]).flatten();
+        let texts = planned.guards.iter().chain([&planned.main.sql]).chain(count);
+        1024 + texts.map(|sql| 8 * sql.text.len() as u64).sum::<u64>()
+    }
+}
+
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     role: RoleId,
@@ -80,14 +98,14 @@ impl Equivalent<Key> for Wanted<'_> {
 /// A catalog with the plans made against it. Replaced as a whole when the catalog changes.
 pub struct Snapshot {
     pub catalog: Arc<Catalog>,
-    plans: Cache<Key, Arc<Compiled>, UnitWeighter, RandomState>,
+    plans: Cache<Key, Arc<Compiled>, BySize, RandomState>,
 }
 
 impl Snapshot {
     pub(crate) fn new(catalog: Arc<Catalog>, entries: usize) -> Self {
         let entries = entries.max(1);
-        let plans =
-            Cache::with(entries, entries as u64, UnitWeighter, RandomState::default(), Default::default());
+        let bytes = entries as u64 * USUAL_BYTES;
+        let plans = Cache::with(entries, bytes, BySize, RandomState::default(), Default::default());
         Self { catalog, plans }
     }
 

@@ -69,10 +69,28 @@ fn is_in_stored_code(error: &DbError) -> bool {
     }
 }
 
+/// Whether a search text (`tsquery`, `tsvector`) cannot be read. PostgreSQL calls that a syntax error, as if the statement
+/// were at fault; only the routine tells (`tsquery.c`, `tsvector_parser.c`).
+fn is_in_search_text(error: &DbError) -> bool {
+    let routine = error.routine.as_deref().unwrap_or_default();
+    error.code == "42601"
+        && (routine.starts_with("gettoken_")
+            || matches!(
+                routine,
+                "makepol" | "parse_tsquery" | "prssyntaxerror" | "findoprnd" | "findoprnd_recurse"
+            ))
+}
+
 /// The problem for an error of PostgreSQL. `anonymous`: the caller has not signed in, so a missing privilege is
 /// 401 rather than 403.
 pub fn problem(error: &DbError, anonymous: bool) -> Problem {
-    let mut code = if is_in_stored_code(error) { &p::STORED_CODE_FAILED } else { code(&error.code) };
+    let mut code = if is_in_search_text(error) {
+        &p::INVALID_VALUE
+    } else if is_in_stored_code(error) {
+        &p::STORED_CODE_FAILED
+    } else {
+        code(&error.code)
+    };
     if anonymous && std::ptr::eq(code, &raw const FORBIDDEN) {
         code = &UNAUTHENTICATED;
     }

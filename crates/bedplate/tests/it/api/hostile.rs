@@ -13,7 +13,7 @@ const EXTRA: &str = "
     grant select (shown), update (shown), delete on public.keyless to authenticated;
 
     create table public.trail (id int generated always as identity, note text, secret_column text not null);
-    create table public.watched (id int primary key, v text, doc json);
+    create table public.watched (id int primary key, v text, doc json, search tsvector);
     alter table public.watched enable row level security;
     create policy p on public.watched using (true) with check (true);
     create function app.watch() returns trigger language plpgsql security definer set search_path = '' as $$
@@ -116,8 +116,46 @@ async fn questions_that_make_no_sense_are_faults_of_the_request() {
         let answer = server.get(&format!("/api/v1/watched?{query}"), Some(&alice)).await;
         assert_eq!((answer.status, answer.code()), (400, "invalid_query".to_owned()), "{query}");
     }
+    for text in ["%27;select", "%5C", "a%20b", "(", "!", "a%26", "a:x"] {
+        for filter in [format!("v=fts.{text}"), format!("search=eq.{text}%27"), format!("search=fts.{text}")]
+        {
+            let answer = server.get(&format!("/api/v1/watched?{filter}"), Some(&alice)).await;
+            assert!(matches!(answer.status, 200 | 400), "{filter}: {}", answer.status);
+        }
+    }
     let options = server.call("OPTIONS", "/api/v1/tickets/1", Some(&alice), None).await;
     assert_eq!(options.headers["allow"], "GET, HEAD, PATCH, DELETE, OPTIONS");
+}
+
+#[tokio::test]
+async fn many_large_shapes_do_not_fill_the_memory() {
+    let server = Server::start().await;
+    let service = super::server::service();
+    let metrics = async || {
+        let answer = super::server::send(&server.admin, "GET", "/metrics", &[], b"").await;
+        let text = String::from_utf8(answer.body).unwrap();
+        let plans = text.lines().find_map(|line| line.strip_prefix("bedplate_plans_cached "));
+        plans.unwrap().parse::<f64>().unwrap()
+    };
+    for n in 0..600 {
+        let columns: Vec<String> = (0..95).map(|k| format!("{}{n}_{k}:title", "z".repeat(50))).collect();
+        let answer = server
+            .get(&format!("/api/v1/tickets?limit=0&select={}", columns.join(",")), Some(&service))
+            .await;
+        assert_eq!(answer.status, 200);
+    }
+    let plans = metrics().await;
+    assert!((1.0..400.0).contains(&plans), "{plans} large plans are kept");
+}
+
+#[tokio::test]
+async fn a_server_of_another_address_and_name_finds_itself_ready() {
+    let set = |command: &mut tokio::process::Command| {
+        command.args(["--set", "server.host=127.0.0.2", "--set", "server.allowed_hosts=[\"app.example\"]"]);
+    };
+    let server = Server::start_with(set, "").await;
+    let answer = server.get("/health/ready", None).await;
+    assert_eq!(answer.code(), "host_not_allowed", "strangers' names are still refused");
 }
 
 #[tokio::test]
