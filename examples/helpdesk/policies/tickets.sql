@@ -15,7 +15,12 @@ create policy "members open tickets" on public.tickets for insert to authenticat
 drop policy if exists "authors and agents edit tickets" on public.tickets;
 create policy "authors and agents edit tickets" on public.tickets for update to authenticated
   using (author_id = (select auth.uid()) or organization_id in (select app.my_agent_organizations()))
-  with check (organization_id in (select app.my_organizations()));
+  with check (
+    organization_id in (select app.my_organizations())
+    -- A foreign key only asks whether the user exists; the assignee must belong to the same organization.
+    and (assignee_id is null or exists (
+      select from public.memberships m where m.organization_id = tickets.organization_id and m.user_id = assignee_id))
+  );
 
 drop policy if exists "agents delete tickets" on public.tickets;
 create policy "agents delete tickets" on public.tickets for delete to authenticated

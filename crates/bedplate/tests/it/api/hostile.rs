@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::{ALICE, Server, user};
+use super::server::{ADAM, ALICE, BOB, Server, user};
 
 const EXTRA: &str = "
     create table public.keyless (secret_key int primary key, shown text);
@@ -165,4 +165,22 @@ async fn settings_of_a_role_hold_but_not_for_the_protocol() {
         server.get("/api/v1/Gr%C3%B6%C3%9Fe%20%E2%98%83?L%C3%A4nge=eq.%C3%B6", Some(&user(ALICE))).await;
     let rows = rows.data();
     assert_eq!(rows, json!([{"id": 1, "Länge": "ö"}]));
+}
+
+#[tokio::test]
+async fn a_ticket_of_one_tenant_is_never_assigned_to_another_tenants_user() {
+    let server = Server::start().await;
+    let alice = user(ALICE);
+    let assign = async |who: &str| {
+        let body = json!({"assignee_id": who});
+        server.call("PATCH", "/api/v1/tickets/1", Some(&alice), Some(body)).await
+    };
+    let (foreign, absent) = (assign(BOB).await, assign("a1a1a1a1-0000-4000-8000-00000000ffff").await);
+    assert_eq!((foreign.status, foreign.code()), (403, "forbidden".to_owned()));
+    assert_eq!(
+        (absent.status, absent.code()),
+        (403, "forbidden".to_owned()),
+        "nor can the two be told apart"
+    );
+    assert_eq!(assign(ADAM).await.status, 200);
 }
