@@ -28,7 +28,9 @@ impl Database {
         // PostgreSQL refuses to run as root, and its user must be able to enter.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
             .map_err(|error| format!("open {}: {error}", folder.path().display()))?;
-        let options = Options { ballast: 0, ..Options::new(folder.path().join("state")) };
+        let mut options = Options { ballast: 0, ..Options::new(folder.path().join("state")) };
+        // pgbench with 64 clients, Bedplate's pools and ourselves, all at once.
+        options.settings.insert("max_connections".to_owned(), "200".to_owned());
         let cluster =
             bedplate_cluster::start(options, |_| {}).await.map_err(|error| format!("PostgreSQL: {error}"))?;
         let pid_file = cluster.data_dir().join("postmaster.pid");
