@@ -88,6 +88,12 @@ async fn http2_streams_are_finished_and_new_ones_refused() {
     assert!(web.request(Request::get(url).body(http_body_util::Full::default()).unwrap()).await.is_err());
 }
 
+/// The client still had the request in its own queue when the connection closed: the server never saw it.
+fn is_unsent(error: &hyper_util::client::legacy::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<hyper::Error>());
+    cause.is_some_and(hyper::Error::is_canceled)
+}
+
 /// Over HTTP/2 a client learns by GOAWAY which requests were not taken and may be sent again elsewhere (RFC 9113
 /// §6.8). What the server took, it answered: both count the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,6 +114,7 @@ async fn no_request_of_a_busy_http2_client_fails() {
                         Err(error) if format!("{error:?}").contains("GoAway(b\"\", NO_ERROR, Remote)") => {
                             continue;
                         }
+                        Err(error) if is_unsent(&error) => continue,
                         Err(error) => break assert!(error.is_connect(), "{error:?}"),
                     }
                     answered.fetch_add(1, Relaxed);
