@@ -115,6 +115,8 @@ fn tuned(machine: Machine) -> BTreeMap<String, String> {
         ("log_line_prefix", "%m [%p] %q%u@%d "),
         ("log_timezone", "UTC"),
         ("max_connections", "60"),
+        // A baseline migration makes thousands of objects in one transaction, each with its lock.
+        ("max_locks_per_transaction", "256"),
         ("max_replication_slots", "6"),
         ("max_slot_wal_keep_size", "1GB"),
         ("min_wal_size", "32MB"),
