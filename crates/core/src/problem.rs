@@ -194,6 +194,11 @@ impl Problem {
     pub fn internal_text(&self) -> Option<&str> {
         self.0.internal.as_deref()
     }
+
+    /// What it was made from, by type: dialects whose errors have a form of their own read it there.
+    pub fn cause<T: StdError + 'static>(&self) -> Option<&T> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
 }
 
 impl fmt::Display for Problem {

@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod cursor;
 pub mod encode;
+pub mod fault;
 pub mod gate;
 pub mod ident;
 pub mod limits;

@@ -1,0 +1,71 @@
+//! What the planner found wrong, as data: the cause of its [`Problem`](bedplate_core::Problem), for front doors whose errors
+//! have a form of their own. Read it with `problem.cause::<Fault>()`.
+
+use std::fmt;
+
+use crate::request::Name;
+
+/// A refusal of the planner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// No such table or view, or not one that the role may know of.
+    UnknownRelation { schema: Option<Name>, name: Name, similar: Option<String> },
+    /// A column of a relation that does not exist or may not be known of.
+    UnknownColumn { relation: String, column: Name },
+    /// Nothing leads from one relation to the other. `similar` is the nearest name that is related.
+    NoRelationship {
+        schema: String,
+        origin: String,
+        target: Name,
+        hint: Option<Name>,
+        similar: Option<String>,
+    },
+    /// Several relationships lead there.
+    ManyRelationships { origin: String, target: Name, candidates: Vec<Candidate> },
+    /// No function of the name takes these arguments.
+    NoFunction {
+        schema: Option<Name>,
+        name: Name,
+        /// Names of the arguments that were given, in order; empty with `single_unnamed`.
+        arguments: Vec<Name>,
+        /// The body's media, where one unnamed parameter would have taken it.
+        body: bool,
+        /// Whole signature of the nearest function, as `schema.name(a, b)`.
+        similar: Option<String>,
+    },
+    /// Several overloads take these arguments: their signatures, as `schema.name(a => integer, b => text)`.
+    ManyFunctions { candidates: Vec<String> },
+    /// The filter, order or limit names a relation that the select list does not embed.
+    NotEmbedded { name: Name },
+    /// An order by a column of a relation that is not to-one.
+    OrderNotToOne { origin: String, target: Name },
+    /// A filter on an embedded relation itself may only be a null test.
+    EmbedFilter { name: Name, operator: &'static str },
+    /// Aggregates are not allowed here.
+    AggregatesOff,
+    /// Valid, and not offered: says what.
+    NotOffered { message: String },
+    /// The role has no privilege for the verb, or the gate refuses it.
+    Forbidden { kind: &'static str, name: String },
+}
+
+/// One of several relationships between two relations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// `many-to-one`, `one-to-many`, `one-to-one`, `many-to-many`.
+    pub cardinality: &'static str,
+    /// The two ends: `tickets with profiles`.
+    pub embedding: String,
+    /// The keys between them: `tickets_author_fkey using tickets(author) and profiles(id)`.
+    pub relationship: String,
+    /// How to ask for it: `profiles!tickets_author_fkey`.
+    pub spelling: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Fault {}
