@@ -75,6 +75,8 @@ pub fn keys() -> Vec<Key> {
 }
 
 pub(crate) fn join(prefix: &str, name: &str) -> String {
+    // A field whose name is a keyword of Rust is a raw identifier.
+    let name = name.strip_prefix("r#").unwrap_or(name);
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 

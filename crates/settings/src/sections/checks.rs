@@ -73,6 +73,10 @@ pub(super) fn project_path(path: &String) -> Result<(), String> {
     }
 }
 
+pub(super) fn optional_project_path(path: &Option<String>) -> Result<(), String> {
+    path.as_ref().map_or(Ok(()), project_path)
+}
+
 pub(super) fn project_paths(paths: &Vec<String>) -> Result<(), String> {
     paths.iter().try_for_each(project_path)
 }

@@ -7,6 +7,7 @@ mod auth;
 #[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
 mod checks;
 mod database;
+mod generate;
 mod limits;
 mod operation;
 mod project;
@@ -16,6 +17,7 @@ pub use access::{Access, SchemaAccess};
 pub use api::{Api, Count, ErrorFormat};
 pub use auth::{Algorithm, Auth, Issuer};
 pub use database::{Database, Download, Pooler};
+pub use generate::Gen;
 pub use limits::Limits;
 pub use operation::{Dev, Log, LogFormat, Metrics};
 pub use project::{Migrations, Policies, Project, Seed};
@@ -47,6 +49,7 @@ section! {
             migrations: Migrations;
             policies: Policies;
             seed: Seed;
+            r#gen: Gen;
             log: Log;
             metrics: Metrics;
             dev: Dev;
