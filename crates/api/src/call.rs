@@ -93,7 +93,7 @@ async fn run(
     let mut out = BytesMut::with_capacity(CAPACITY);
     out.extend_from_slice(b"{\"data\":");
     let rows_from = out.len();
-    let options = RunOptions { rollback: preferences.rollback, max_affected: None };
+    let options = RunOptions { rollback: preferences.rollback, ..RunOptions::default() };
     let answer = call.run(&request, options, &mut out).await?;
     let started = Instant::now();
     let response = render(&answer, out, rows_from);

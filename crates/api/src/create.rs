@@ -56,7 +56,7 @@ pub(crate) async fn create(
     let request = Request { operation: Operation::Insert(insert), values };
     let mut out = BytesMut::with_capacity(CAPACITY);
     out.extend_from_slice(if many { b"{\"data\":[" } else { b"{\"data\":" });
-    let options = RunOptions { rollback: preferences.rollback, max_affected: None };
+    let options = RunOptions { rollback: preferences.rollback, ..RunOptions::default() };
     let ran = call.run(&request, options, &mut out).await;
     let answer = ran.map_err(|problem| if visible { explain_unreadable(problem) } else { problem })?;
     let started = Instant::now();

@@ -116,7 +116,7 @@ impl<'a> Call<'a> {
     async fn run(
         &self,
         request: &bedplate_query::Request,
-        options: RunOptions,
+        options: RunOptions<'_>,
         out: &mut BytesMut,
     ) -> Result<Answer> {
         let answer = self.api.data.run(self.ctx, request, options, out).await?;

@@ -157,7 +157,7 @@ async fn changed(
     let mut out = BytesMut::with_capacity(CAPACITY);
     out.extend_from_slice(OPEN);
     // The key is the primary key, so more than one row cannot be; if it ever were, nothing is committed.
-    let options = RunOptions { rollback: preferences.rollback, max_affected: None };
+    let options = RunOptions { rollback: preferences.rollback, ..RunOptions::default() };
     let answer = call.run(&request, options, &mut out).await?;
     if answer.affected == 0 {
         return Err(Problem::new(&NOT_FOUND));

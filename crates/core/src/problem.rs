@@ -213,7 +213,11 @@ impl fmt::Display for Problem {
         }
         let mut cause: Option<&dyn StdError> = self.0.source.as_deref().map(|e| e as &dyn StdError);
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let text = error.to_string();
+            // The internal part often quotes its cause.
+            if self.0.internal.as_ref().is_none_or(|internal| !internal.contains(&text)) {
+                write!(f, ": {text}")?;
+            }
             cause = error.source();
         }
         Ok(())

@@ -23,7 +23,7 @@ use bedplate_query::limits::Limits;
 
 pub use context::{Timeouts, session_parameters};
 pub use plans::Snapshot;
-pub use run::{Answer, RunOptions, Timings, answers_rows};
+pub use run::{Answer, Door, RowCount, RunOptions, Timings, answers_rows};
 
 use context::Session;
 

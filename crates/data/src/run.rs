@@ -10,25 +10,58 @@ use bedplate_db::problems::INVALID_QUERY;
 use bedplate_db::{Call, Context, DbError, End, Error, Lease, Mode, Outcome, Row, RowSink};
 use bedplate_query::catalog::RoleId;
 use bedplate_query::encode::Page;
+use bedplate_query::gate::Gate;
+use bedplate_query::limits::Limits;
 use bedplate_query::request::{Node, Returning, Value};
 use bedplate_query::statement::Planned;
 use bedplate_query::{Operation, Request, Values};
 use bytes::BytesMut;
 
 use crate::plans::{Compiled, Snapshot};
-use crate::problems::TOO_MANY_AFFECTED;
+use crate::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
 use crate::sink::{Counted, Sink};
 use crate::violations::Audience;
 use crate::{Data, context, violations};
 
 /// What holds for a run beyond the request itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct RunOptions {
+pub struct RunOptions<'a> {
     /// A dry run: everything is checked, nothing stays.
     pub rollback: bool,
     /// A write that affects more rows is undone and refused.
     pub max_affected: Option<u64>,
+    /// The answer must be exactly one row: anything else is undone and refused, with [`RowCount`] as the cause.
+    pub single: bool,
+    /// Further settings of the transaction, after the security context and before those of the role and the function.
+    pub settings: &'a [(&'a str, &'a str)],
+    /// Rules of a front door that differ from the platform's. One door uses one [`Style`](bedplate_query::request::Style),
+    /// which is part of a plan's key, so plans of different rules are never mixed up.
+    pub door: Option<&'a Door>,
 }
+
+/// The rules of a front door.
+pub struct Door {
+    pub gate: Arc<dyn Gate>,
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Door").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// How many rows there were where another number was asked for: the cause of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowCount(pub u64);
+
+impl std::fmt::Display for RowCount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} rows", self.0)
+    }
+}
+
+impl std::error::Error for RowCount {}
 
 /// What came of it. The rows themselves are in the caller's buffer, with commas between them.
 #[derive(Debug)]
@@ -83,14 +116,16 @@ impl Data {
         &self,
         ctx: &Ctx,
         request: &Request,
-        options: RunOptions,
+        options: RunOptions<'_>,
         out: &mut BytesMut,
     ) -> Result<Answer, Problem> {
         let started = Instant::now();
         let snapshot = self.snapshot();
         let role = context::role(&snapshot.catalog, &self.login, ctx)?;
+        let gate = options.door.map_or_else(|| self.gate(), |door| Arc::clone(&door.gate));
+        let limits = options.door.map_or(&self.limits, |door| &door.limits);
         let compiled = snapshot
-            .plan(role, &*self.gate(), &self.limits, &request.operation)
+            .plan(role, &*gate, limits, &request.operation)
             .map_err(|problem| self.refusal(ctx, problem))?;
         let bound = Bound::new(&compiled.planned, &request.values)?;
         let run = Run { data: self, ctx, snapshot: &snapshot, role, compiled: &compiled, request, options };
@@ -99,6 +134,7 @@ impl Data {
         let mut pairs =
             context::pairs(ctx, &self.session, role_settings, &compiled.planned.settings, read_only);
         pairs.extend(self.search_path.as_deref().map(|path| ("search_path", path)));
+        pairs.extend(options.settings.iter().copied());
         run.execute(&Context { settings: &pairs }, &bound, started.elapsed(), out).await
     }
 }
@@ -110,7 +146,7 @@ struct Run<'a> {
     role: RoleId,
     compiled: &'a Compiled,
     request: &'a Request,
-    options: RunOptions,
+    options: RunOptions<'a>,
 }
 
 impl Run<'_> {
@@ -148,6 +184,9 @@ impl Run<'_> {
         let main = self.compiled.guards.len();
         let told = outcome.calls.get(main).map_or(0, |call| call.affected);
         let seen = sink.finish()?;
+        if !self.compiled.planned.writes {
+            self.check_single(seen.page.rows)?;
+        }
         let total = match &seen.count {
             Some(count) => Some(self.total(context, &mut lease, count).await?),
             None => seen.total,
@@ -186,7 +225,8 @@ impl Run<'_> {
         if self.options.rollback {
             return lease.run(context, calls, End::Rollback(Mode::default()), sink, deadline).await;
         }
-        let guarded = !self.compiled.guards.is_empty() || self.options.max_affected.is_some();
+        let checked = self.options.max_affected.is_some() || self.options.single;
+        let guarded = !self.compiled.guards.is_empty() || checked;
         if !(self.compiled.planned.writes && guarded) {
             return lease.run(context, calls, End::Implicit, sink, deadline).await;
         }
@@ -207,15 +247,25 @@ impl Run<'_> {
         let affected = outcome.calls.get(self.compiled.guards.len()).map_or(0, |call| call.affected);
         match self.options.max_affected {
             Some(most) if affected > most => Err(Problem::new(&TOO_MANY_AFFECTED)
-                .detail(format!("{affected} rows would be changed, at most {most} are allowed"))),
-            _ => Ok(()),
+                .detail(format!("{affected} rows would be changed, at most {most} are allowed"))
+                .caused_by(RowCount(affected))),
+            _ => self.check_single(affected),
         }
+    }
+
+    fn check_single(&self, rows: u64) -> Result<(), Problem> {
+        if !self.options.single || rows == 1 {
+            return Ok(());
+        }
+        Err(Problem::new(&NOT_SINGLE)
+            .detail(format!("one row was asked for, and there are {rows}"))
+            .caused_by(RowCount(rows)))
     }
 
     /// What the count's statement said. An estimate is asked for when exact counting reached its bound.
     async fn total(&self, context: &Context<'_>, lease: &mut Lease, count: &Counted) -> Result<u64, Problem> {
         let planned = self.compiled.planned.count.as_ref();
-        let bound = self.data.limits.page_max;
+        let bound = self.options.door.map_or(&self.data.limits, |door| &door.limits).page_max;
         match (count, planned.and_then(|c| c.estimate.as_ref()), &self.compiled.estimate) {
             (Counted::Rows(rows), Some(sql), Some(statement)) if *rows > bound => {
                 let params = sql.bind(&self.request.values)?;

@@ -173,13 +173,13 @@ impl Error {
         }
     }
 
-    /// The problem as `/api/v1` shows it. `anonymous` makes a missing privilege a 401 instead of a 403: signing
+    /// The problem as `/api/v1` shows it; what PostgreSQL said is its cause. `anonymous` makes a missing privilege a 401 instead of a 403: signing
     /// in may help.
     pub fn into_problem(self, anonymous: bool) -> Problem {
         let internal = self.to_string();
         let short = Duration::from_secs(1);
         match self {
-            Self::Db(e) => sqlstate::problem(&e, anonymous),
+            Self::Db(e) => sqlstate::problem(&e, anonymous).caused_by(*e),
             Self::Sink(problem) => problem,
             Self::Timeout => Problem::new(&bedplate_core::problem::TIMEOUT).internal(internal),
             Self::PoolTimeout(_) => {
@@ -256,5 +256,7 @@ mod tests {
         assert_eq!(p.status(), 409);
         assert!(p.detail_text().is_none_or(|d| !d.contains("a@b.c")));
         assert!(p.internal_text().unwrap().contains("a@b.c"));
+        assert!(p.cause::<DbError>().is_some());
+        assert_eq!(p.to_string().matches("a@b.c").count(), 1);
     }
 }
