@@ -111,6 +111,21 @@ fn database(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
             "set database.api_url to the pooler; database.url stays the server itself, for migrations".into(),
         );
     }
+    if !database.contract && database.url.is_none() {
+        fault(
+            "database.contract",
+            "is false, but there is no database that could be served as it is".into(),
+            "set database.url (or DATABASE_URL), or set database.contract = true".into(),
+        );
+    }
+    if !database.contract && settings.migrations.auto_apply {
+        fault(
+            "migrations.auto_apply",
+            "migrations need the contract, and database.contract is false".into(),
+            "apply them with the tools that this database is kept with, or set database.contract = true"
+                .into(),
+        );
+    }
     let download = [&database.download_url, &database.download_version, &database.download_sha256];
     let set = download.iter().filter(|part| part.is_some()).count();
     if set != 0 && set != download.len() {

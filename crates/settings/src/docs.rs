@@ -120,7 +120,9 @@ pub fn json_schema() -> Value {
         }
         let (section, name) = key.path.rsplit_once('.').unwrap_or(("", &key.path));
         let node = descend(&mut root, section);
-        if let Some(Value::Object(properties)) = node.get_mut("properties") {
+        if name == "*" {
+            node.insert("additionalProperties".into(), schema.into());
+        } else if let Some(Value::Object(properties)) = node.get_mut("properties") {
             properties.insert(name.into(), schema.into());
         }
     }

@@ -295,6 +295,20 @@ macro_rules! choices {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
+
+            /// The word's meaning; the error says which words there are.
+            pub fn from_text(text: &str) -> Result<Self, String> {
+                match text.trim() {
+                    $($text => Ok(Self::$variant),)+
+                    other => {
+                        let words: &[&str] = &[$($text),+];
+                        let hint = $crate::nearest(other, words.iter().copied())
+                            .map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                        let words = words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" or ");
+                        Err(format!("expected {words}, got `{other}`{hint}"))
+                    }
+                }
+            }
         }
 
         impl $crate::field::Field for $name {
@@ -307,17 +321,7 @@ macro_rules! choices {
             }
 
             fn read(raw: &$crate::layer::Raw, reading: &mut $crate::field::Reading<'_>) -> Result<Self, String> {
-                let text = <String as $crate::field::Field>::read(raw, reading)?;
-                match text.trim() {
-                    $($text => Ok(Self::$variant),)+
-                    other => {
-                        let words: &[&str] = &[$($text),+];
-                        let hint = $crate::nearest(other, words.iter().copied())
-                            .map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                        let words = words.iter().map(|w| format!("\"{w}\"")).collect::<Vec<_>>().join(" or ");
-                        Err(format!("expected {words}, got `{other}`{hint}"))
-                    }
-                }
+                Self::from_text(&<String as $crate::field::Field>::read(raw, reading)?)
             }
 
             fn show(&self) -> serde_json::Value {

@@ -60,6 +60,14 @@ fn dev(loaded: &Loaded) -> Vec<Fault> {
             ));
         }
     }
+    if !loaded.settings.database.contract {
+        faults.push(fault(
+            loaded,
+            "database.contract",
+            "`bedplate dev` applies migrations, which need the contract",
+            "use `bedplate serve` for a database that is served as it is, or set it to true",
+        ));
+    }
     if loaded.is_production() {
         faults.push(Fault::new(
             "`bedplate dev` does not run with the environment `production`",

@@ -81,7 +81,8 @@ pub(crate) fn join(prefix: &str, name: &str) -> String {
 }
 
 /// Declares a section. A row is `/// doc`, `name: Type = default`, then optionally `, range(low, high)` and
-/// `, check(function)`. `groups`, `tables` and `maps` hold other sections: one, a list of them, or one per name.
+/// `, check(function)`. `groups`, `tables` and `maps` hold other sections: one, a list of them, or
+/// one per name. `texts` holds texts by names of the user's choice.
 macro_rules! section {
     (
         $(#[doc = $sdoc:literal])+
@@ -94,6 +95,7 @@ macro_rules! section {
             $(groups { $($(#[doc = $gdoc:literal])* $group:ident : $gtype:ty;)+ })?
             $(tables { $($(#[doc = $tdoc:literal])+ $table:ident : $ttype:ty;)+ })?
             $(maps { $($(#[doc = $mdoc:literal])+ $map:ident : $mtype:ty;)+ })?
+            $(texts { $($(#[doc = $tedoc:literal])+ $text:ident;)+ })?
         }
     ) => {
         $(#[doc = $sdoc])+
@@ -103,6 +105,7 @@ macro_rules! section {
             $($($(#[doc = $gdoc])* pub $group: $gtype,)+)?
             $($($(#[doc = $tdoc])+ pub $table: Vec<$ttype>,)+)?
             $($($(#[doc = $mdoc])+ pub $map: std::collections::BTreeMap<String, $mtype>,)+)?
+            $($($(#[doc = $tedoc])+ pub $text: std::collections::BTreeMap<String, String>,)+)?
         }
 
         impl Default for $name {
@@ -112,6 +115,7 @@ macro_rules! section {
                     $($($group: Default::default(),)+)?
                     $($($table: Vec::new(),)+)?
                     $($($map: std::collections::BTreeMap::new(),)+)?
+                    $($($text: std::collections::BTreeMap::new(),)+)?
                 }
             }
         }
@@ -142,6 +146,13 @@ macro_rules! section {
                     &format!("{}[]", $crate::table::join(prefix, stringify!($table))), keys, sections);)+)?
                 $($(<$mtype as $crate::table::Section>::describe(
                     &format!("{}.*", $crate::table::join(prefix, stringify!($map))), keys, sections);)+)?
+                $($({
+                    let table = $crate::table::join(prefix, stringify!($text));
+                    let kind = <String as Field>::kind();
+                    let key = $crate::Key::new(format!("{table}.*"), &[$($tedoc),+], kind, serde_json::Value::Null);
+                    sections.push((table, key.doc.clone()));
+                    keys.push(key);
+                })+)?
             }
 
             #[allow(unused_variables, reason = "sections differ in what they hold")]
@@ -159,6 +170,10 @@ macro_rules! section {
                 $($(for (name, inner) in &self.$map {
                     let path = format!("{}.{name}", $crate::table::join(prefix, stringify!($map)));
                     $crate::table::Section::rows(inner, &path, rows);
+                })+)?
+                $($(for (name, text) in &self.$text {
+                    let table = $crate::table::join(prefix, stringify!($text));
+                    rows.push((format!("{table}.{name}"), text.as_str().into()));
                 })+)?
             }
         }
@@ -191,6 +206,16 @@ macro_rules! section {
                             map.insert(name, inner);
                         }
                         map
+                    },)+)?
+                    $($($text: {
+                        let table = $crate::table::join(prefix, stringify!($text));
+                        let mut texts = std::collections::BTreeMap::new();
+                        for name in reader.map_names(&table) {
+                            let text = reader.value::<String>(
+                                &format!("{table}.{name}"), String::new(), |_| Ok(()));
+                            texts.insert(name, text);
+                        }
+                        texts
                     },)+)?
                 }
             }

@@ -35,6 +35,10 @@ section! {
         /// The connection that serves requests: a login that owns nothing and may switch to the API roles. Not set:
         /// `url` for an external database, the role `authenticator` for the managed one.
         api_url: Option<ConnectionUrl> = None;
+        /// Whether the database has Bedplate's contract: its system schemas and the migrations' ledger. `false` is for a
+        /// database that is served as it is, such as one made for PostgREST: nothing is installed and no migration runs,
+        /// and `url` may be the login of requests. `/rest/v1` works whole; what needs system tables is not offered.
+        contract: bool = true;
         /// A transaction pooler that `api_url` leads through, if there is one.
         pooler: Pooler = Pooler::None;
         /// Connections for reads; not set: 4 per core, from 10 to 20.

@@ -11,6 +11,9 @@ mod generate;
 mod limits;
 mod operation;
 mod project;
+mod rest;
+#[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
+mod rest_checks;
 mod server;
 
 pub use access::{Access, SchemaAccess};
@@ -21,6 +24,7 @@ pub use generate::Gen;
 pub use limits::Limits;
 pub use operation::{Dev, Log, LogFormat, Metrics};
 pub use project::{Migrations, Policies, Project, Seed};
+pub use rest::{OpenApiMode, Rest, TxEnd};
 pub use server::Server;
 
 use std::time::Duration;
@@ -45,6 +49,7 @@ section! {
             database: Database;
             auth: Auth;
             api: Api;
+            rest: Rest;
             access: Access;
             migrations: Migrations;
             policies: Policies;
