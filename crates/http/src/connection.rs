@@ -82,7 +82,10 @@ where
 {
     let shutdown = connection.app.shutdown.clone();
     let mut framed = Framed::new(io, Arc::clone(&connection));
+    // What has arrived goes before the time that is over, here and in `wait_idle`: on a busy machine both may be
+    // found at once, and a request that is here must be answered.
     let protocol = tokio::select! {
+        biased;
         protocol = framed.sniff() => protocol,
         () = silent_stop(&connection) => Protocol::Closed,
         () = shutdown.reached(Phase::Forced) => Protocol::Closed,
@@ -191,6 +194,7 @@ async fn wait_idle<C: GracefulConnection>(mut http: Pin<&mut C>, connection: &Co
     let shutdown = &connection.app.shutdown;
     let idle = tokio::time::sleep(connection.app.config.timeouts.idle_drain);
     tokio::select! {
+        biased;
         _ = http.as_mut() => return false,
         () = shutdown.reached(Phase::Forced) => return false,
         () = idle => {}
@@ -198,6 +202,7 @@ async fn wait_idle<C: GracefulConnection>(mut http: Pin<&mut C>, connection: &Co
     if connection.head_pending.load(Relaxed) {
         let rest = tokio::time::sleep(connection.app.config.timeouts.head);
         tokio::select! {
+            biased;
             _ = http.as_mut() => return false,
             () = shutdown.reached(Phase::Forced) => return false,
             () = rest => {}

@@ -20,6 +20,8 @@ use crate::shutdown::Phase;
 
 /// Files that are not connections: the database's sockets, static files, the logs, the admin listener.
 const FILES_KEPT: u64 = 128;
+/// How long the handshakes that are under way when the port closes have, at most: a round trip.
+const HANDSHAKE: Duration = Duration::from_millis(100);
 
 pub struct Listener {
     socket: TcpListener,
@@ -75,7 +77,7 @@ impl Listener {
         }
         // Close the port first, then tell the connections: a client that is told to reconnect must not find it
         // open and about to close.
-        stop_accepting(socket, &door);
+        stop_accepting(socket, &door).await;
         shutdown.advance(Phase::Stopping);
         tokio::select! {
             _ = Arc::clone(&slots).acquire_many_owned(all) => return,
@@ -115,10 +117,13 @@ async fn accept(socket: &TcpListener, door: &Door) {
     }
 }
 
-/// Closes the port. What the kernel has accepted for us by then is served: closing would reset it.
-fn stop_accepting(socket: TcpListener, door: &Door) {
+/// Closes the port. What has begun to connect by then is served: closing would reset it.
+async fn stop_accepting(socket: TcpListener, door: &Door) {
     #[cfg(target_os = "linux")]
     refuse_new(&socket);
+    let handshakes = door.app.config.timeouts.idle_drain.min(HANDSHAKE);
+    // accept never returns; the time it has is the point.
+    let _ = tokio::time::timeout(handshakes, accept(&socket, door)).await;
     let Ok(socket) = socket.into_std() else { return };
     let waiting: Vec<_> = std::iter::from_fn(|| socket.accept().ok()).collect();
     drop(socket);
@@ -131,13 +136,27 @@ fn stop_accepting(socket: TcpListener, door: &Door) {
     }
 }
 
-/// Tells the kernel to drop further packets to the listening socket, so that no connection slips in between the
-/// last accept and the close.
+/// Tells the kernel to drop every SYN to the listening socket, so that no handshake begins any more while those
+/// under way can end. A client whose last ACK were dropped would take the connection for open, send its request,
+/// and be reset. What is dropped is sent again in a second, and refused by then.
 #[cfg(target_os = "linux")]
 fn refuse_new(socket: &TcpListener) {
-    /// BPF_RET | BPF_K: return the constant, 0 bytes of the packet.
-    const DROP: u16 = 0x06;
-    let filter = [socket2::SockFilter::new(DROP, 0, 0, 0)];
+    /// Where the flags are in a TCP header, and the two that tell an opening SYN (RFC 9293 §3.1).
+    const FLAGS: u32 = 13;
+    const SYN: u32 = 0x02;
+    const ACK: u32 = 0x10;
+    // Classic BPF, as in linux/bpf_common.h.
+    const LOAD_BYTE: u16 = 0x30;
+    const AND: u16 = 0x54;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    let filter = [
+        socket2::SockFilter::new(LOAD_BYTE, 0, 0, FLAGS),
+        socket2::SockFilter::new(AND, 0, 0, SYN | ACK),
+        socket2::SockFilter::new(JUMP_IF_EQUAL, 0, 1, SYN),
+        socket2::SockFilter::new(RETURN, 0, 0, 0),
+        socket2::SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ];
     if let Err(error) = socket2::SockRef::from(socket).attach_filter(&filter) {
         tracing::debug!(%error, "SO_ATTACH_FILTER");
     }

@@ -6,6 +6,7 @@ mod compression;
 mod cors;
 mod errors;
 mod few_files;
+mod frames;
 mod health;
 mod http2;
 mod limits;

@@ -220,7 +220,7 @@ pub async fn read_one(stream: &mut TcpStream) -> Option<Answer> {
 
 /// Polls until the condition holds.
 pub async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     while !holds() {
         assert!(Instant::now() < deadline, "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
