@@ -210,3 +210,6 @@ async fn wait_idle<C: GracefulConnection>(mut http: Pin<&mut C>, connection: &Co
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

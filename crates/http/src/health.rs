@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bedplate_core::Problem;
 use bedplate_core::problem::SHUTTING_DOWN;
@@ -12,6 +12,7 @@ use futures_util::future::join_all;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::handler::{BoxFuture, handler_fn};
 use crate::metrics::Metrics;

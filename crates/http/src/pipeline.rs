@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use bedplate_core::problem::{HEADERS_TOO_LARGE, OVERLOADED, TIMEOUT, UNAUTHENTICATED, URI_TOO_LONG};
+use bedplate_core::problem::{
+    HEADERS_TOO_LARGE, OVERLOADED, SHUTTING_DOWN, TIMEOUT, UNAUTHENTICATED, URI_TOO_LONG,
+};
 use bedplate_core::{Ctx, Principal, Problem, RequestInfo};
 use futures_util::FutureExt;
 use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderName};
@@ -210,7 +212,10 @@ fn caught(exchange: &Exchange, panic: &(dyn Any + Send)) -> Problem {
 /// The one error renderer. Our own failures are logged here, once, with what the caller does not get to see.
 fn render(exchange: &Exchange, problem: &Problem) -> Response {
     let request_id: &str = &exchange.request_id;
-    if problem.status() >= 500 {
+    if problem.code() == &SHUTTING_DOWN {
+        // Asked for by the operator, and told to every probe until the end: nothing to be alarmed at.
+        tracing::info!(request_id, %problem, path = exchange.uri.path(), "request refused");
+    } else if problem.status() >= 500 {
         tracing::error!(request_id, %problem, path = exchange.uri.path(), "request failed");
     } else {
         tracing::debug!(request_id, %problem, path = exchange.uri.path(), "request refused");

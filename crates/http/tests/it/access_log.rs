@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use bedplate_http::{Access, App, Config, Response, Route, handler_fn};
+use bedplate_http::{Access, App, Config, Health, Response, Route, Shutdown, handler_fn, health_routes};
 use http::{Method, Request, StatusCode};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -42,14 +42,17 @@ fn logged() -> (Server, Lines, tracing::subscriber::DefaultGuard) {
     let writer = lines.clone();
     let subscriber = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    let shutdown = Shutdown::default();
+    let health = health_routes(Arc::new(Health::new(shutdown.clone())));
     let never = handler_fn(|_, _| async {
         std::future::pending::<()>().await;
         Ok(Response::empty(StatusCode::OK))
     });
     let never = Route::new(&[Method::GET], "/never", "test.never", Access::Public, never);
     let mut config = Config::production();
-    config.timeouts.pre_drain = std::time::Duration::ZERO;
-    let server = start(App::builder(config).routes(routes()).routes([never]).mount(echo()));
+    config.timeouts.pre_drain = std::time::Duration::from_secs(30);
+    let builder = App::builder(config).routes(routes()).routes([never]).routes(health).mount(echo());
+    let server = start(builder.shutdown(shutdown));
     (server, lines, guard)
 }
 
@@ -100,4 +103,19 @@ async fn a_client_that_goes_away_leaves_one_line() {
     eventually("logged", || !lines.access().is_empty()).await;
     assert_eq!(lines.access()[0]["status"], 499);
     assert_eq!(lines.access().len(), 1);
+}
+
+#[tokio::test]
+async fn a_probe_during_the_shutdown_is_no_error() {
+    let (server, lines, _guard) = logged();
+    server.shutdown.begin();
+    server.get("/health/ready").await.problem(503, "shutting_down");
+    let all = lines.text();
+    let levels: Vec<_> = all
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["target"] != "access")
+        .map(|line| line["level"].clone())
+        .collect();
+    assert_eq!(levels, ["INFO"], "{all}");
 }

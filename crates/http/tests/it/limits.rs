@@ -54,24 +54,23 @@ async fn who_asks_before_sending_is_told() {
 #[tokio::test]
 async fn a_front_door_may_have_its_own_limits_and_dialect() {
     let echoed = handler_fn(|_, request: bedplate_http::Request| async move {
-        if request.rest() == "never" {
-            std::future::pending::<()>().await;
-        }
         Ok(Response::text(StatusCode::OK, request.body.collect().await?))
     });
-    let mount = bedplate_http::Mount::new("/own", &["own"], Access::Public, echoed)
-        .body_limit(4)
-        .deadline(Duration::from_millis(50))
-        .problems(|problem, occurrence| {
+    let mount = bedplate_http::Mount::new("/own", &["own"], Access::Public, echoed).body_limit(4).problems(
+        |problem, occurrence| {
             let text = format!("{} {}", problem.code().name, occurrence.instance.unwrap_or_default());
             Response::text(StatusCode::from_u16(problem.status()).unwrap(), text)
-        });
-    let server = start(App::builder(config()).mount(mount));
+        },
+    );
+    let never = handler_fn(|_, _| std::future::pending());
+    let late = bedplate_http::Mount::new("/late", &["late"], Access::Public, never)
+        .deadline(Duration::from_millis(1));
+    let server = start(App::builder(config()).mount(mount).mount(late));
     assert_eq!(server.send(Request::post(server.url("/own")), "four").await.body, "four");
     let answer = server.send(Request::post(server.url("/own/a")), "fives").await;
     assert_eq!((answer.status, &answer.body[..]), (413, &b"body_too_large /own/a"[..]));
     assert_eq!(answer.header("x-content-type-options"), "nosniff");
-    assert_eq!(server.get("/own/never").await.status, 504);
+    assert_eq!(server.get("/late").await.status, 504);
 }
 
 #[tokio::test]
