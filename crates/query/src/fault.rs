@@ -10,8 +10,10 @@ use crate::request::Name;
 pub enum Fault {
     /// No such table or view, or not one that the role may know of.
     UnknownRelation { schema: Option<Name>, name: Name, similar: Option<String> },
-    /// A column of a relation that does not exist or may not be known of.
+    /// A column of a relation that does not exist or may not be known of. `relation` is empty for rows without one.
     UnknownColumn { relation: String, column: Name },
+    /// A type that a cast names and that does not exist, or is not one to cast to.
+    UnknownType { name: Name },
     /// Nothing leads from one relation to the other. `similar` is the nearest name that is related.
     NoRelationship {
         schema: String,

@@ -39,4 +39,8 @@ pub trait Gate: Send + Sync {
     fn function(&self, catalog: &Catalog, role: RoleId, function: FunctionId) -> Result<(), Denial>;
     /// Whether the role may use aggregates on the relation.
     fn aggregates(&self, catalog: &Catalog, role: RoleId, relation: RelationId) -> bool;
+    /// Whether the role may use aggregates on rows that a function answers and that are no relation's.
+    fn result_aggregates(&self, _catalog: &Catalog, _role: RoleId) -> bool {
+        false
+    }
 }

@@ -110,6 +110,8 @@ pub struct Node {
     pub select: Vec<Item>,
     /// All must hold.
     pub filters: Vec<Logic>,
+    /// Conditions on aggregates, by their output names; all must hold. An extension of the grammar.
+    pub having: Vec<Logic>,
     pub order: Vec<OrderTerm>,
     pub page: Page,
     pub distinct: bool,

@@ -4,7 +4,9 @@
 use bedplate_core::{Problem, problem};
 
 use super::planner::Planner;
-use crate::catalog::{ColumnId, FunctionId, Relation, RelationId};
+use super::similar::{CLOSE, similar};
+use crate::catalog::{ColumnId, FunctionId, Relation, RelationId, RelationKind};
+use crate::fault::Fault;
 use crate::gate::{Denial, Verb};
 use crate::request::Target;
 
@@ -31,7 +33,7 @@ impl<'a> Planner<'a> {
     /// The relation of a request, permitted for `verb`; 404 when it is not there or not to be known of.
     pub(super) fn relation(&self, target: &Target, verb: Verb) -> Result<RelationId, Problem> {
         let found = self.catalog.find_relation(target.schema.as_deref(), &target.name);
-        let id = found.ok_or_else(|| unknown(&target.name))?;
+        let id = found.ok_or_else(|| self.unknown_relation(target.schema.as_deref(), &target.name))?;
         self.permit(id, verb)?;
         Ok(id)
     }
@@ -42,8 +44,10 @@ impl<'a> Planner<'a> {
         let name = relation.name.as_str();
         match self.gate.relation(self.catalog, self.role, id, verb) {
             Ok(()) => {}
-            Err(Denial::Hidden(why)) => return Err(unknown(name).internal(why)),
-            Err(Denial::Forbidden(why)) => return Err(forbidden(name, why)),
+            Err(Denial::Hidden(why)) => {
+                return Err(self.unknown_relation(Some(relation.schema.as_str()), name).internal(why));
+            }
+            Err(Denial::Forbidden(why)) => return Err(refused(kind(relation), name, why)),
         }
         let offered = match verb {
             Verb::Select => true,
@@ -59,18 +63,51 @@ impl<'a> Planner<'a> {
             .header("Allow", allow(relation)))
     }
 
+    /// 404. What is like the name is looked for in the schema that was asked for, among what the role may read.
+    fn unknown_relation(&self, schema: Option<&str>, name: &str) -> Problem {
+        let near = schema.filter(|_| self.is_dialect()).and_then(|schema| {
+            let known = self.catalog.relations.iter().enumerate().filter_map(|(at, relation)| {
+                let id = RelationId(at as u32);
+                let served = relation.schema.as_str() == schema && self.catalog.is_resource(id);
+                let told = served && self.gate.relation(self.catalog, self.role, id, Verb::Select).is_ok();
+                told.then(|| relation.name.as_str())
+            });
+            similar(name, known, CLOSE)
+        });
+        let fault = Fault::UnknownRelation {
+            schema: schema.map(Into::into),
+            name: name.into(),
+            similar: near.map(str::to_owned),
+        };
+        Problem::new(&problem::NOT_FOUND).detail(format!("There is no resource {name:?}")).caused_by(fault)
+    }
+
     /// Whether a function may be used inside a read (computed columns and relationships).
     pub(super) fn uses(&self, function: FunctionId) -> bool {
         self.gate.function(self.catalog, self.role, function).is_ok()
     }
 }
 
-fn unknown(name: &str) -> Problem {
-    Problem::new(&problem::NOT_FOUND).detail(format!("There is no resource {name:?}"))
+/// 403 for a table.
+pub(super) fn forbidden(name: &str, hint: String) -> Problem {
+    refused("table", name, hint)
 }
 
-pub(super) fn forbidden(name: &str, hint: String) -> Problem {
-    Problem::new(&problem::FORBIDDEN).detail(format!("You may not do this with {name:?}")).hint(hint)
+/// 403. `kind` as PostgreSQL says it.
+pub(super) fn refused(kind: &'static str, name: &str, hint: String) -> Problem {
+    Problem::new(&problem::FORBIDDEN)
+        .detail(format!("You may not do this with {name:?}"))
+        .hint(hint)
+        .caused_by(Fault::Forbidden { kind, name: name.to_owned() })
+}
+
+fn kind(relation: &Relation) -> &'static str {
+    match relation.kind {
+        RelationKind::Table | RelationKind::Partitioned => "table",
+        RelationKind::View => "view",
+        RelationKind::MaterializedView => "materialized view",
+        RelationKind::Foreign => "foreign table",
+    }
 }
 
 fn allow(relation: &Relation) -> String {

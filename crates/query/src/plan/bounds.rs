@@ -36,7 +36,7 @@ fn level(node: &Node, depth: usize, used: &mut Used, limits: &Limits) -> Result<
     within(node.select.len(), limits.select_items, "items of a select list")?;
     within(node.order.len(), limits.order_keys, "keys of an order")?;
     within(depth, limits.embed_depth, "levels of embedded relations")?;
-    node.filters.iter().try_for_each(|filter| logic(filter, 1, used, limits))?;
+    node.filters.iter().chain(&node.having).try_for_each(|filter| logic(filter, 1, used, limits))?;
     for item in &node.select {
         if let Item::Embed(embed) = item {
             used.embeds += 1;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bedplate_core::Problem;
 
-use super::planner::{
-    ColumnInfo, Planner, Shape, builtin_function, nearest, output_name, qualified_function,
-};
+use super::planner::{ColumnInfo, Planner, Shape, builtin_function, output_name, qualified_function};
+use super::similar::nearest;
 use super::tree::{Alias, Coding, Expr, Field, FieldValue, Key, Step};
 use super::types::oid;
 use crate::catalog::{ColumnId, Oid, Returns};
+use crate::fault::Fault;
 use crate::gate::Verb;
 use crate::output::Codec;
 use crate::problems::{AGGREGATES_OFF, UNKNOWN_COLUMN};
@@ -82,19 +82,22 @@ impl<'a> Planner<'a> {
 
     /// 400 `unknown_column`. The hint names only columns that the role may read, in every dialect.
     pub(super) fn unknown(&self, shape: Shape<'a>, name: &str) -> Problem {
-        let (on, known): (String, Vec<&str>) = match shape {
+        let (relation, on, known): (String, String, Vec<&str>) = match shape {
             Shape::Relation { id, relation, checked } => {
                 let readable = |at: usize| !checked || self.holds_on(id, ColumnId(at as u16), Verb::Select);
                 let columns = relation.columns.iter().enumerate().filter(|(at, _)| readable(*at));
-                (format!(" of {:?}", relation.name.as_str()), columns.map(|(_, c)| c.name.as_str()).collect())
+                let on = format!(" of {:?}", relation.name.as_str());
+                (relation.name.to_string(), on, columns.map(|(_, c)| c.name.as_str()).collect())
             }
             Shape::Columns(columns) => {
-                (String::new(), columns.iter().map(|(name, _)| name.as_str()).collect())
+                let known = columns.iter().map(|(name, _)| name.as_str()).collect();
+                (String::new(), String::new(), known)
             }
         };
         let problem = Problem::new(&UNKNOWN_COLUMN)
             .detail(format!("There is no column {name:?}{on}"))
-            .field(name, format!("is not a column{on}"));
+            .field(name, format!("is not a column{on}"))
+            .caused_by(Fault::UnknownColumn { relation, column: name.into() });
         match nearest(name, known.into_iter()) {
             Some(near) => problem.hint(format!("Did you mean {near:?}?")),
             None => problem,
@@ -142,12 +145,18 @@ impl<'a> Planner<'a> {
         let mut value = path.map(|path| self.path(shape, of, path, purpose)).transpose()?;
         if let (Some(cast), Some(typed)) = (&field.cast, &mut value) {
             let (type_oid, to) = self.named_type(cast)?;
-            let expr = Expr::Cast { expr: Box::new(typed.expr.clone()), to };
-            *typed = Typed { expr, type_oid, not_null: false };
+            let expr = Box::new(self.castable(typed.expr.clone(), typed.type_oid));
+            *typed = Typed { expr: Expr::Cast { expr, to }, type_oid, not_null: false };
         }
         let name = output_name(&field_name(field, aggregate.as_ref()))?;
         match aggregate {
-            Some(aggregate) => Ok((Field { name, value: self.aggregate(shape, value, &aggregate)? }, true)),
+            Some(aggregate) => {
+                // PostgREST takes the older spelling of a count for a computed column, which is always allowed.
+                if !(counts_rows && self.is_dialect()) {
+                    self.permit_aggregates(shape)?;
+                }
+                Ok((Field { name, value: self.aggregate(value, &aggregate)? }, true))
+            }
             None => {
                 let typed = value.ok_or_else(|| Problem::internal_error("a field without a path"))?;
                 Ok((Field { name, value: self.answered(typed.expr, typed.type_oid) }, false))
@@ -163,20 +172,28 @@ impl<'a> Planner<'a> {
             .then_some(Aggregate { function: AggregateFunction::Count, cast: None })
     }
 
-    fn aggregate(
-        &self,
-        shape: Shape<'a>,
-        argument: Option<Typed>,
-        aggregate: &Aggregate,
-    ) -> Result<FieldValue, Problem> {
+    /// What a cast starts from: in the PostgREST dialect a domain's representation.
+    fn castable(&self, expr: Expr, type_oid: Oid) -> Expr {
+        match self.representation(type_oid) {
+            [Some(function), ..] if self.is_dialect() => Expr::Apply { function, argument: Box::new(expr) },
+            _ => expr,
+        }
+    }
+
+    pub(super) fn permit_aggregates(&self, shape: Shape<'a>) -> Result<(), Problem> {
         let allowed = match shape {
             Shape::Relation { id, .. } => self.gate.aggregates(self.catalog, self.role, id),
-            Shape::Columns(_) => false,
+            Shape::Columns(_) => self.gate.result_aggregates(self.catalog, self.role),
         };
-        if !allowed {
-            return Err(Problem::new(&AGGREGATES_OFF)
-                .hint("The setting api.aggregates names the resources that offer them"));
+        if allowed {
+            return Ok(());
         }
+        Err(Problem::new(&AGGREGATES_OFF)
+            .hint("The setting api.aggregates names the resources that offer them")
+            .caused_by(Fault::AggregatesOff))
+    }
+
+    fn aggregate(&self, argument: Option<Typed>, aggregate: &Aggregate) -> Result<FieldValue, Problem> {
         let of = argument.as_ref().map_or(oid::UNKNOWN, |a| self.base_type(a.type_oid));
         let type_oid = aggregate_type(aggregate.function, of);
         let expr =

@@ -10,6 +10,7 @@ use super::planner::{Planner, Shape};
 use super::relate::{Near, Way};
 use super::tree::{Alias, Cond, Operand};
 use super::types::oid;
+use crate::fault::Fault;
 use crate::problems::QUERY_SYNTAX;
 use crate::request::{Comparison, Embed, Is, Item, Join, Logic, Node, Op, Quantifier, Test, ValueRef};
 
@@ -63,7 +64,7 @@ impl<'a> Planner<'a> {
             match cond {
                 // Here a junction may be joined plainly: repeated pairs do not matter, and PostgreSQL makes one
                 // semi-join of it all.
-                Cond::Exists { from: junction, when: pairs } => {
+                Cond::Exists { from: junction, when: pairs, .. } => {
                     from.extend(junction);
                     when.extend(pairs);
                 }
@@ -80,7 +81,7 @@ impl<'a> Planner<'a> {
         if let Some((test, through)) = more {
             when.push(self.test(&scope, test, through)?);
         }
-        Ok(Cond::Exists { from, when })
+        Ok(Cond::Exists { from, when, in_order: false })
     }
 
     /// What names mean where embeds are not joined.
@@ -109,7 +110,11 @@ impl<'a> Planner<'a> {
             (Some(_), _) if self.find_column(scope.shape, &test.path.column).is_none() => {
                 return Err(Problem::new(&QUERY_SYNTAX)
                     .detail(format!("{:?} is an embedded relation", &*test.path.column))
-                    .hint("Only is.null and not.is.null can be asked of it"));
+                    .hint("Only is.null and not.is.null can be asked of it")
+                    .caused_by(Fault::EmbedFilter {
+                        name: test.path.column.clone(),
+                        operator: crate::syntax::operator_name(&test.op),
+                    }));
             }
             _ => {}
         }
@@ -172,4 +177,5 @@ pub(super) fn not_embedded(name: &str) -> Problem {
     Problem::new(&QUERY_SYNTAX)
         .detail(format!("{name:?} is not embedded in the select list"))
         .hint(format!("Add {name}() to select to filter or order by it"))
+        .caused_by(Fault::NotEmbedded { name: name.into() })
 }

@@ -1,5 +1,5 @@
-//! Filters on aggregates, by their output names: `select=status,n:count()&n=gt.5`. An extension of the grammar; a
-//! column of the same name comes first.
+//! Filters on aggregates, by their output names: `select=status,n:count()&having=(n.gt.5)`, or for short `&n=gt.5`, where a
+//! column of the same name comes first. Extensions of the grammar.
 
 use bedplate_core::Problem;
 
@@ -8,6 +8,7 @@ use super::level::Scope;
 use super::planner::Planner;
 use super::tree::{Cond, Expr, Field, FieldValue};
 use super::types::oid;
+use crate::problems::QUERY_SYNTAX;
 use crate::request::{Logic, Test};
 
 impl<'a> Planner<'a> {
@@ -38,7 +39,8 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn on_aggregates(&self, fields: &[Field], filter: &Logic) -> Result<Cond, Problem> {
+    /// Every term of the condition must name an aggregate.
+    pub(super) fn on_aggregates(&self, fields: &[Field], filter: &Logic) -> Result<Cond, Problem> {
         let each = |terms: &[Logic]| -> Result<Vec<Cond>, Problem> {
             terms.iter().map(|term| self.on_aggregates(fields, term)).collect()
         };
@@ -47,8 +49,11 @@ impl<'a> Planner<'a> {
             Logic::Or(terms) => Cond::Any(each(terms)?),
             Logic::Not(term) => Cond::Not(Box::new(self.on_aggregates(fields, term)?)),
             Logic::Test(test) => {
-                let expr = find_aggregate(fields, test)
-                    .ok_or_else(|| Problem::internal_error("an aggregate that was found is gone"))?;
+                let expr = find_aggregate(fields, test).ok_or_else(|| {
+                    Problem::new(&QUERY_SYNTAX)
+                        .detail(format!("{:?} is no selected aggregate", &*test.path.column))
+                        .hint("having takes aggregates by their output names: select=kind,n:count()&having=(n.gt.5)")
+                })?;
                 let left = Typed { expr: expr.clone(), type_oid: oid::UNKNOWN, not_null: false };
                 let cond = self.operation(left, test)?;
                 if test.negated { Cond::Not(Box::new(cond)) } else { cond }

@@ -7,7 +7,8 @@ use bedplate_core::Problem;
 use super::order::{is_one_row, seek};
 use super::planner::{Planner, Shape, output_name};
 use super::relate::{Near, Way, embed_name};
-use super::tree::{Alias, Cond, Field, FieldValue, Join, JoinKind, Level, Limit, Source};
+use super::tree::{Alias, Cond, Expr, Field, FieldValue, Join, JoinKind, Level, Limit, Source};
+use crate::ident::Ident;
 use crate::problems::QUERY_SYNTAX;
 use crate::request::{self, Embed, Item, Node, Page};
 
@@ -55,19 +56,22 @@ impl<'a> Planner<'a> {
         source: Source,
         place: Place,
     ) -> Result<Level, Problem> {
-        let part = self.part(node, false, shape, alias)?;
+        if self.is_dialect() {
+            self.look_ahead(node, shape)?;
+        }
+        let part = self.part(node, false, shape, alias, false)?;
         self.finish(node, part, source, place)
     }
 
     fn finish(
         &mut self,
         node: &'a Node,
-        part: Part<'a>,
+        mut part: Part<'a>,
         source: Source,
         place: Place,
     ) -> Result<Level, Problem> {
         let collapsed = part.aggregated || node.distinct;
-        if collapsed && lists(&part.fields) {
+        if collapsed && !self.is_dialect() && lists(&part.fields) {
             return Err(Problem::new(&QUERY_SYNTAX)
                 .detail(
                     "A list of related rows cannot be combined with aggregates or distinct at the same level",
@@ -79,6 +83,11 @@ impl<'a> Planner<'a> {
         if one_row {
             order.keys.clear();
             order.cursors = false;
+        }
+        // Without an order rows are answered as they are read, which clients of PostgREST have come to see.
+        let unordered = self.is_dialect() && order.keys.is_empty() && !collapsed;
+        if unordered && (place == Place::Nested || lists(&part.fields)) {
+            part.filters.iter_mut().for_each(keep_in_order);
         }
         let seek = seek(node.page.seek.as_ref(), &order)?;
         let limit =
@@ -118,12 +127,14 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// `comparable`: the fields are among those by which the level around them groups or makes distinct.
     fn part(
         &mut self,
         node: &'a Node,
         empty: bool,
         shape: Shape<'a>,
         alias: Alias,
+        comparable: bool,
     ) -> Result<Part<'a>, Problem> {
         let scope = Scope { shape, alias, links: Vec::new() };
         let mut part = Part {
@@ -134,7 +145,7 @@ impl<'a> Planner<'a> {
             aggregated: false,
             scope,
         };
-        let comparable = node.distinct || self.aggregates(node, shape);
+        let comparable = comparable || node.distinct || self.aggregates(node, shape);
         if node.select.is_empty() && !empty {
             part.fields = self.star(shape, alias);
         }
@@ -146,7 +157,7 @@ impl<'a> Planner<'a> {
                     part.aggregated |= aggregated;
                     part.fields.push(field);
                 }
-                Item::Embed(embed) => self.embed(&mut part, embed)?,
+                Item::Embed(embed) => self.embed(&mut part, embed, comparable)?,
             }
         }
         self.settle_names(&mut part.fields)?;
@@ -159,10 +170,14 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        for condition in &node.having {
+            let condition = self.on_aggregates(&part.fields, condition)?;
+            part.having.push(condition);
+        }
         Ok(part)
     }
 
-    fn embed(&mut self, part: &mut Part<'a>, embed: &'a Embed) -> Result<(), Problem> {
+    fn embed(&mut self, part: &mut Part<'a>, embed: &'a Embed, comparable: bool) -> Result<(), Problem> {
         let name = embed_name(embed);
         if part.scope.links.iter().any(|link| embed_name(link.embed) == name) {
             return Err(Problem::new(&QUERY_SYNTAX)
@@ -170,26 +185,35 @@ impl<'a> Planner<'a> {
                 .hint("Give one of them an alias: alias:relation(...)"));
         }
         let way = self.way(part.scope.shape, &embed.relation, embed.hint.as_ref())?;
+        let page = &embed.node.page;
+        let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
         if !way.to_one() {
-            self.many(part, embed, way)
-        } else if !embed.spread && self.aggregates(&embed.node, self.far_shape(way)) {
-            self.one(part, embed, way)
+            self.many(part, embed, way, comparable)
+        } else if !embed.spread && (paged || self.aggregates(&embed.node, self.far_shape(way))) {
+            self.one(part, embed, way, comparable)
         } else {
-            self.join(part, embed, way)
+            self.join(part, embed, way, comparable)
         }
     }
 
     /// To-one: a flat join.
-    fn join(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+    fn join(
+        &mut self,
+        part: &mut Part<'a>,
+        embed: &'a Embed,
+        way: Way<'a>,
+        comparable: bool,
+    ) -> Result<(), Problem> {
         let near = part.scope.alias;
         let alias = self.alias();
-        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias)?;
+        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias, comparable)?;
         let mut on = self.joined(way, Near::Row(near), alias).unwrap_or_default();
         let inner = embed.join == request::Join::Inner;
         if embed.spread {
             part.aggregated |= child.aggregated;
-            part.fields.extend(child.fields);
-        } else if !embed.empty {
+            let counted = if inner { None } else { Some(self.presence(way, alias)) };
+            part.fields.extend(child.fields.into_iter().map(|field| counting(field, counted.as_ref())));
+        } else if !self.is_hidden(embed) {
             let present = (!inner).then(|| self.present(way, alias));
             let value = FieldValue::Object { present, fields: child.fields };
             part.fields.push(Field { name: output_name(embed_name(embed))?, value });
@@ -212,45 +236,74 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    /// To-one with aggregates: a row of its own.
-    fn one(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
+    /// To-one with aggregates or a page: a row of its own.
+    fn one(
+        &mut self,
+        part: &mut Part<'a>,
+        embed: &'a Embed,
+        way: Way<'a>,
+        comparable: bool,
+    ) -> Result<(), Problem> {
         let mut level = self.nested(part.scope.alias, embed, way)?;
-        level.limit = Limit::None;
+        if !embed.node.page.is_bounded() {
+            level.limit = Limit::None;
+        }
+        let level = Box::new(level);
+        let value = if comparable {
+            self.hang(part, JoinKind::Document { level, single: true })
+        } else {
+            FieldValue::One(level)
+        };
         self.require(part, embed, way)?;
-        let name = output_name(embed_name(embed))?;
-        part.fields.push(Field { name, value: FieldValue::One(Box::new(level)) });
+        if !self.is_hidden(embed) {
+            part.fields.push(Field { name: output_name(embed_name(embed))?, value });
+        }
         part.scope.links.push(Link { embed, way, joined: None });
         Ok(())
     }
 
     /// To-many: a list, or with spread an array for each field.
-    fn many(&mut self, part: &mut Part<'a>, embed: &'a Embed, way: Way<'a>) -> Result<(), Problem> {
-        if !embed.empty {
-            let level = self.nested(part.scope.alias, embed, way)?;
-            if embed.spread {
-                let alias = self.alias();
-                for (index, field) in level.fields.iter().enumerate() {
-                    let value = FieldValue::Array { of: alias, index };
-                    part.fields.push(Field { name: field.name.clone(), value });
-                }
-                let kind = JoinKind::Arrays(Box::new(level));
-                part.joins.push(Join { alias, inner: false, kind, on: Vec::new(), joins: Vec::new() });
-            } else {
-                let name = output_name(embed_name(embed))?;
-                part.fields.push(Field { name, value: FieldValue::List(Box::new(level)) });
+    fn many(
+        &mut self,
+        part: &mut Part<'a>,
+        embed: &'a Embed,
+        way: Way<'a>,
+        comparable: bool,
+    ) -> Result<(), Problem> {
+        // What is not answered is looked through all the same: its own embeds and filters must be right.
+        let level = Box::new(self.nested(part.scope.alias, embed, way)?);
+        if embed.spread && !level.fields.is_empty() {
+            let names: Vec<Ident> = level.fields.iter().map(|field| field.name.clone()).collect();
+            let FieldValue::Array { of, .. } = self.hang(part, JoinKind::Arrays { level, comparable }) else {
+                return Err(Problem::internal_error("arrays hang on a join"));
+            };
+            for (index, name) in names.into_iter().enumerate() {
+                part.fields.push(Field { name, value: FieldValue::Array { of, index } });
             }
-        } else {
-            // Nothing is answered, yet its own embeds and filters must be right.
-            self.nested(part.scope.alias, embed, way)?;
+        } else if !embed.spread && !self.is_hidden(embed) {
+            let name = output_name(embed_name(embed))?;
+            let value = if comparable {
+                self.hang(part, JoinKind::Document { level, single: false })
+            } else {
+                FieldValue::List(level)
+            };
+            part.fields.push(Field { name, value });
         }
         self.require(part, embed, way)?;
         part.scope.links.push(Link { embed, way, joined: None });
         Ok(())
     }
 
+    /// Joins what stands for each row by itself; the value is its first column.
+    fn hang(&mut self, part: &mut Part<'a>, kind: JoinKind) -> FieldValue {
+        let of = self.alias();
+        part.joins.push(Join { alias: of, inner: false, kind, on: Vec::new(), joins: Vec::new() });
+        FieldValue::Array { of, index: 0 }
+    }
+
     fn nested(&mut self, near: Alias, embed: &'a Embed, way: Way<'a>) -> Result<Level, Problem> {
         let alias = self.alias();
-        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias)?;
+        let child = self.part(&embed.node, embed.empty, self.far_shape(way), alias, false)?;
         let mut level = self.finish(&embed.node, child, self.far_source(way, near), Place::Nested)?;
         let mut filters = self.joined(way, Near::Row(near), alias).unwrap_or_default();
         filters.append(&mut level.filters);
@@ -265,6 +318,13 @@ impl<'a> Planner<'a> {
             part.filters.push(self.exists(part.scope.alias, embed, way, None)?);
         }
         Ok(())
+    }
+
+    /// `rel()`: it filters, and is not answered. In the PostgREST dialect also an embed of nothing but such.
+    fn is_hidden(&self, embed: &Embed) -> bool {
+        let hidden = |item: &Item| matches!(item, Item::Embed(inner) if self.is_hidden(inner));
+        let select = &embed.node.select;
+        embed.empty || self.is_dialect() && !select.is_empty() && select.iter().all(hidden)
     }
 
     /// Whether a level groups: it selects an aggregate itself, or through a to-one spread.
@@ -299,6 +359,29 @@ impl<'a> Planner<'a> {
         }
         *fields = kept;
         Ok(())
+    }
+}
+
+/// `count()` of a spread relation counts the rows that are there, not those that an outer join found none for.
+fn counting(mut field: Field, present: Option<&Expr>) -> Field {
+    if let FieldValue::Value { expr, .. } = &mut field.value {
+        let mut inner = expr;
+        while let Expr::Cast { expr, .. } | Expr::Apply { argument: expr, .. } = inner {
+            inner = expr;
+        }
+        if let (Expr::Aggregate { argument: argument @ None, .. }, Some(present)) = (inner, present) {
+            *argument = Some(Box::new(present.clone()));
+        }
+    }
+    field
+}
+
+fn keep_in_order(cond: &mut Cond) {
+    match cond {
+        Cond::All(conds) | Cond::Any(conds) => conds.iter_mut().for_each(keep_in_order),
+        Cond::Not(cond) => keep_in_order(cond),
+        Cond::Exists { in_order, .. } => *in_order = true,
+        _ => {}
     }
 }
 

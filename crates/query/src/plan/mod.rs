@@ -5,6 +5,7 @@
 //! Only this module makes a [`Plan`]; only [`crate::sql`] makes text of it.
 
 mod access;
+mod ahead;
 mod bounds;
 mod call;
 mod column;
@@ -16,6 +17,7 @@ mod parents;
 mod planner;
 mod read;
 mod relate;
+mod similar;
 pub mod tree;
 mod types;
 mod write;

@@ -11,8 +11,9 @@ use super::level::{Place, Scope, find_link};
 use super::planner::{Planner, Shape, column, column_of};
 use super::tree::{Bound, Cond, Field, FieldValue, OrderKey};
 use crate::catalog::{ColumnId, RelationId, RelationKind};
+use crate::fault::Fault;
 use crate::problems::{CURSOR_INVALID, QUERY_SYNTAX};
-use crate::request::{Comparison, Join, Logic, Node, Op, OrderTerm, Seek, ValueRef};
+use crate::request::{self, Comparison, Item, Join, Logic, Node, Op, OrderTerm, Seek, ValueRef};
 
 pub(super) struct Order {
     pub keys: Vec<OrderKey>,
@@ -50,19 +51,42 @@ impl<'a> Planner<'a> {
     }
 
     fn key(&self, term: &OrderTerm, scope: &Scope<'a>) -> Result<OrderKey, Problem> {
-        let (scope, outer) = match &term.relation {
-            None => (scope, false),
+        let (scope, outer, selected) = match &term.relation {
+            None => (scope, false, None),
             Some(name) => {
                 let link = find_link(scope, name).ok_or_else(|| not_embedded(name))?;
-                let joined = link.joined.as_ref().ok_or_else(|| {
-                    Problem::new(&QUERY_SYNTAX)
-                        .detail(format!("{:?} is a list of related rows; an order needs one row", &**name))
-                })?;
-                (joined, link.embed.join == Join::Left)
+                let joined = link.joined.as_ref().ok_or_else(|| not_one(scope.shape, name))?;
+                (joined, link.embed.join == Join::Left, self.renamed(&link.embed.node, term))
             }
         };
-        let typed = self.path(scope.shape, scope.alias, &term.path, Purpose::Compare)?;
+        let typed = match selected {
+            Some(field) => self.selected(scope, field)?,
+            None => self.path(scope.shape, scope.alias, &term.path, Purpose::Compare)?,
+        };
         Ok(order_key(typed, outer, term, None))
+    }
+
+    /// PostgREST orders by the names that a related row has in the answer.
+    fn renamed<'n>(&self, node: &'n Node, term: &OrderTerm) -> Option<&'n request::Field> {
+        if !self.is_dialect() || !term.path.steps.is_empty() {
+            return None;
+        }
+        node.select.iter().find_map(|item| match item {
+            Item::Field(field) if field.aggregate.is_none() => {
+                (field.alias.as_ref() == Some(&term.path.column)).then_some(field)
+            }
+            _ => None,
+        })
+    }
+
+    fn selected(&self, scope: &Scope<'a>, field: &request::Field) -> Result<Typed, Problem> {
+        match (&field.path, &field.cast) {
+            (Some(path), None) => self.path(scope.shape, scope.alias, path, Purpose::Compare),
+            _ => match self.field(scope.shape, scope.alias, field, true)?.0.value {
+                FieldValue::Value { expr, .. } => Ok(Typed { expr, type_oid: 0, not_null: false }),
+                _ => Err(Problem::internal_error("a selected field is no value")),
+            },
+        }
     }
 
     /// With aggregates or distinct only what is selected can be ordered by.
@@ -142,6 +166,16 @@ impl<'a> Planner<'a> {
     }
 }
 
+pub(super) fn not_one(shape: Shape<'_>, name: &Arc<str>) -> Problem {
+    let origin = match shape {
+        Shape::Relation { relation, .. } => relation.name.to_string(),
+        Shape::Columns(_) => String::new(),
+    };
+    Problem::new(&QUERY_SYNTAX)
+        .detail(format!("{:?} is a list of related rows; an order needs one row", &**name))
+        .caused_by(Fault::OrderNotToOne { origin, target: name.clone() })
+}
+
 /// Whether the filters pin a unique key of a table, so that there is one row at most.
 pub(super) fn is_one_row(node: &Node, scope: &Scope<'_>) -> bool {
     let Shape::Relation { relation, checked: true, .. } = scope.shape else { return false };
@@ -216,7 +250,7 @@ impl<'k> SeekKey<'k> {
         Cond::Bound { left: self.key.expr.clone(), op, right: value }
     }
 
-    fn is(&self, is: crate::request::Is) -> Cond {
+    fn is(&self, is: request::Is) -> Cond {
         Cond::Is { left: self.key.expr.clone(), is }
     }
 
@@ -224,21 +258,17 @@ impl<'k> SeekKey<'k> {
     fn same(&self) -> Cond {
         match self.value {
             Some(value) => self.bound(value, Bound::Equal),
-            None => self.is(crate::request::Is::Null),
+            None => self.is(request::Is::Null),
         }
     }
 
     /// Behind the cursor's row in this key. `None`: nothing is.
     fn after(&self) -> Option<Cond> {
         let Some(value) = self.value else {
-            return (!self.nulls_after).then(|| self.is(crate::request::Is::NotNull));
+            return (!self.nulls_after).then(|| self.is(request::Is::NotNull));
         };
         let beyond = self.bound(value, if self.descending { Bound::Less } else { Bound::Greater });
-        Some(if self.nulls_after {
-            Cond::Any(vec![beyond, self.is(crate::request::Is::Null)])
-        } else {
-            beyond
-        })
+        Some(if self.nulls_after { Cond::Any(vec![beyond, self.is(request::Is::Null)]) } else { beyond })
     }
 }
 

@@ -1,7 +1,5 @@
 //! [`Planner`]: what one planning run carries along: the snapshot, who asks, and what has been used up.
 
-use std::sync::Arc;
-
 use bedplate_core::Problem;
 
 use super::tree::{Alias, Expr, Qualified};
@@ -45,6 +43,11 @@ impl<'a> Planner<'a> {
         style: Style,
     ) -> Self {
         Self { catalog, role, gate, limits, style, aliases: 0 }
+    }
+
+    /// Whether refusals and answers are PostgREST's.
+    pub fn is_dialect(&self) -> bool {
+        !self.style.star_readable_only
     }
 
     pub fn get(&self, id: RelationId) -> &'a Relation {
@@ -130,48 +133,4 @@ pub(super) fn output_name(name: &str) -> Result<Ident, Problem> {
             .detail("An output name is empty, longer than 63 bytes, or holds a NUL")
             .hint("Give it an alias: alias:column")
     })
-}
-
-/// The nearest of `known` to a name that was not found, when it is near enough to be a slip of the pen.
-pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<Arc<str>> {
-    let most = (name.chars().count() / 3).max(1);
-    known
-        .map(|candidate| (distance(name, candidate, most), candidate))
-        .filter(|(far, _)| *far <= most)
-        .min()
-        .map(|(_, candidate)| candidate.into())
-}
-
-/// Levenshtein's distance; `more than most` is all that is told of distant names.
-fn distance(a: &str, b: &str, most: usize) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    if a.chars().count().abs_diff(b.len()) > most {
-        return most + 1;
-    }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn only_near_names_are_suggested() {
-        let known = ["title", "body", "author_id"];
-        assert_eq!(nearest("tilte", known.into_iter()), None);
-        assert_eq!(nearest("titel", known.into_iter()), None);
-        assert_eq!(nearest("titl", known.into_iter()).as_deref(), Some("title"));
-        assert_eq!(nearest("autor_id", known.into_iter()).as_deref(), Some("author_id"));
-        assert_eq!(nearest("secret", known.into_iter()), None);
-    }
 }

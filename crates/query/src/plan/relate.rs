@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use bedplate_core::Problem;
 
-use super::planner::{Planner, Shape, column, column_of, nearest, qualified, qualified_function};
+use super::planner::{Planner, Shape, column, column_of, qualified, qualified_function};
+use super::similar::{RELATED, nearest, similar};
 use super::tree::{Alias, Cond, Expr, Operand, Source};
 use crate::catalog::{Cardinality, ColumnId, Relation, RelationId, RelationKind, Relationship, Via};
+use crate::fault::{Candidate, Fault};
 use crate::gate::Verb;
 use crate::problems::{AMBIGUOUS_RELATIONSHIP, UNKNOWN_RELATIONSHIP};
 use crate::request::{Comparison, Name, ValueRef};
@@ -180,8 +182,17 @@ impl<'a> Planner<'a> {
         let problem = Problem::new(&UNKNOWN_RELATIONSHIP)
             .detail(format!("No relationship leads from {:?} to {name:?}{by}", origin.name.as_str()))
             .field(name, format!("is not related to {:?}{by}", origin.name.as_str()));
-        let known = ways.iter().map(|way| self.get(way.relationship.target).name.as_str());
-        match nearest(name, known).filter(|near| **near != *name) {
+        let known = || ways.iter().map(|way| self.get(way.relationship.target).name.as_str());
+        let asks_another = known().all(|related| related != name);
+        let like = if asks_another && self.is_dialect() { similar(name, known(), RELATED) } else { None };
+        let problem = problem.caused_by(Fault::NoRelationship {
+            schema: origin.schema.to_string(),
+            origin: origin.name.to_string(),
+            target: name.into(),
+            hint: hint.cloned(),
+            similar: like.map(str::to_owned),
+        });
+        match nearest(name, known()).filter(|near| **near != *name) {
             Some(near) => problem.hint(format!("Did you mean {near:?}?")),
             None => problem,
         }
@@ -192,13 +203,51 @@ impl<'a> Planner<'a> {
         let problem = Problem::new(&AMBIGUOUS_RELATIONSHIP)
             .detail(format!("More than one relationship leads from {:?} to {name:?}", origin.name.as_str()))
             .hint("Name one of them, as `details` shows");
-        ways.iter().fold(problem, |problem, way| {
-            let [spelling, cardinality, keys, ends] = self.describe(origin, *way);
-            problem.field(spelling.clone(), cardinality).field(spelling.clone(), keys).field(spelling, ends)
+        let mut ways = ways.to_vec();
+        ways.sort_by_cached_key(|way| self.place_among_candidates(*way));
+        let candidates: Vec<Candidate> = ways.iter().map(|way| self.describe(origin, *way)).collect();
+        let fault = Fault::ManyRelationships {
+            origin: origin.name.to_string(),
+            target: name.into(),
+            candidates: candidates.clone(),
+        };
+        candidates.into_iter().fold(problem.caused_by(fault), |problem, candidate| {
+            problem
+                .field(candidate.spelling.clone(), candidate.cardinality)
+                .field(candidate.spelling.clone(), candidate.relationship)
+                .field(candidate.spelling, candidate.embedding)
         })
     }
 
-    fn describe(&self, origin: &Relation, way: Way<'a>) -> [String; 4] {
+    /// The order in which PostgREST lists relationships: by kind, then by constraints and columns.
+    fn place_among_candidates(&self, way: Way<'a>) -> ([&'a str; 2], u8, Vec<&'a str>) {
+        let target = self.get(way.relationship.target);
+        let rank = match way.relationship.cardinality {
+            Cardinality::OneToMany => 0,
+            Cardinality::ManyToOne => 1,
+            Cardinality::OneToOne => 2,
+            Cardinality::ManyToMany => 3,
+        };
+        let mut words = Vec::new();
+        match &way.relationship.via {
+            Via::ForeignKey { constraint, columns, .. } => {
+                words.push(constraint.as_str());
+                for (here, there) in columns {
+                    words.push(column(self.get(way.origin), *here).name.as_str());
+                    words.push(column(target, *there).name.as_str());
+                }
+            }
+            Via::Junction { junction, source_constraint, target_constraint, .. } => {
+                let between = self.get(*junction);
+                words.extend([between.schema.as_str(), between.name.as_str()]);
+                words.extend([source_constraint.as_str(), target_constraint.as_str()]);
+            }
+            Via::Computed { function } => words.push(self.function(*function).name.as_str()),
+        }
+        ([target.schema.as_str(), target.name.as_str()], rank, words)
+    }
+
+    fn describe(&self, origin: &Relation, way: Way<'a>) -> Candidate {
         let target = self.get(way.relationship.target);
         let cardinality = match way.relationship.cardinality {
             Cardinality::ManyToOne => "many-to-one",
@@ -225,7 +274,8 @@ impl<'a> Planner<'a> {
             Via::Computed { function } => ("", self.function(*function).name.to_string()),
         };
         let spelling = if hint.is_empty() { keys.clone() } else { format!("{}!{hint}", target.name) };
-        [spelling, cardinality.to_owned(), keys, format!("{} with {}", origin.name, target.name)]
+        let embedding = format!("{} with {}", origin.name, target.name);
+        Candidate { cardinality, embedding, relationship: keys, spelling }
     }
 
     /// Whether a to-one way may meet several rows: a view over joins repeats the key that it shows. A view that
@@ -276,9 +326,18 @@ impl<'a> Planner<'a> {
                     let here = column_of(alias, column(between, *here));
                     when.push(Cond::Equal(here, column_of(far, column(target, *there))));
                 }
-                Some(vec![Cond::Exists { from: vec![(Source::Relation(qualified(between)), alias)], when }])
+                let from = vec![(Source::Relation(qualified(between)), alias)];
+                Some(vec![Cond::Exists { from, when, in_order: false }])
             }
             Via::Computed { .. } => matches!(near, Near::Row(_)).then(Vec::new),
+        }
+    }
+
+    /// A value that is NULL exactly when an outer join found no row.
+    pub(super) fn presence(&self, way: Way<'a>, far: Alias) -> Expr {
+        match self.present(way, far) {
+            Cond::Is { left, .. } => left,
+            _ => Expr::Row(far),
         }
     }
 

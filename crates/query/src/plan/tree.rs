@@ -44,6 +44,8 @@ pub enum Expr {
         of: Alias,
         name: Ident,
     },
+    /// The whole row: NULL where an outer join found none.
+    Row(Alias),
     /// A computed column: `function(alias.*)`.
     Computed {
         of: Alias,
@@ -77,7 +79,7 @@ impl Expr {
             Self::Cast { expr, .. } => expr.is_aggregate(),
             Self::Apply { argument, .. } => argument.is_aggregate(),
             Self::Json { base, .. } => base.is_aggregate(),
-            Self::Column { .. } | Self::Computed { .. } => false,
+            Self::Column { .. } | Self::Row(_) | Self::Computed { .. } => false,
         }
     }
 }
@@ -160,6 +162,8 @@ pub enum Cond {
     Exists {
         from: Vec<(Source, Alias)>,
         when: Vec<Cond>,
+        /// Asked of row after row, in the order in which they come, and not as a join.
+        in_order: bool,
     },
     /// A row of a set-returning join is there (not all NULL).
     Present(Alias),
@@ -245,8 +249,16 @@ pub enum JoinKind {
         source: Source,
         when: Vec<Cond>,
     },
-    /// A to-many spread: one array for each field of the level.
-    Arrays(Box<Level>),
+    /// A to-many spread: one array for each field of the level. `comparable`: rows are grouped or made distinct by them.
+    Arrays {
+        level: Box<Level>,
+        comparable: bool,
+    },
+    /// A list (`single`: a row) by which rows are grouped or made distinct, as the first array.
+    Document {
+        level: Box<Level>,
+        single: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -270,7 +282,7 @@ pub enum FieldValue {
     List(Box<Level>),
     /// A to-one embed that aggregates: one row of its own.
     One(Box<Level>),
-    /// A field of a to-many spread: the n-th array of the lateral join.
+    /// A field of a to-many spread: the n-th array of the lateral join. Also a list that stands in a join.
     Array {
         of: Alias,
         index: usize,

@@ -7,6 +7,7 @@ use bedplate_core::Problem;
 use super::planner::Planner;
 use super::tree::{Coding, Qualified, TypeName};
 use crate::catalog::{Function, Oid, Type, TypeKind};
+use crate::fault::Fault;
 use crate::output::Codec;
 use crate::pgtext::Target;
 use crate::problems::QUERY_SYNTAX;
@@ -149,11 +150,16 @@ impl<'a> Planner<'a> {
             Problem::new(&QUERY_SYNTAX)
                 .detail(format!("There is no type {name:?} to cast to"))
                 .hint("Use a type's plain name, as in ::text or ::numeric[]; schema.type for your own")
+                .caused_by(Fault::UnknownType { name: name.into() })
         };
         let mut plain = name.trim();
         let mut is_array = false;
         if let Some(element) = plain.strip_suffix("[]") {
             plain = element.trim_end();
+            is_array = true;
+        } else if let Some(element) = plain.strip_prefix('_').filter(|e| self.plain_type(e).is_some()) {
+            // PostgreSQL's own names of array types.
+            plain = element;
             is_array = true;
         }
         let found = self.plain_type(plain).ok_or_else(unknown)?;

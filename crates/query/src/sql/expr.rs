@@ -79,6 +79,7 @@ impl Text {
     pub fn expr(&mut self, expr: &Expr) -> &mut Self {
         match expr {
             Expr::Column { of, name } => self.column(*of, name),
+            Expr::Row(of) => self.row(*of),
             Expr::Computed { of, function } => self.name(function).put("(").row(*of).put(")"),
             Expr::Apply { function, argument } => self.name(function).put("(").expr(argument).put(")"),
             Expr::Json { base, steps } => {
@@ -86,7 +87,7 @@ impl Text {
                 for step in steps {
                     self.put(if step.as_text { " ->> " } else { " -> " });
                     match &step.key {
-                        Key::Field(name) => self.param(Param::Fixed(name.clone())).put("::text"),
+                        Key::Field(name) => self.param(Param::Fixed(name.clone())),
                         Key::Index(index) if *index < 0 => self.put("(").number(index).put(")"),
                         Key::Index(index) => self.number(index),
                     };
@@ -171,11 +172,13 @@ impl Text {
             Cond::Bound { left, op, right } => {
                 self.expr(left).put(" ").put(bound(*op)).put(" ").param(Param::Value(*right))
             }
-            Cond::Exists { from, when } => {
+            Cond::Exists { from, when, in_order } => {
                 let each = |text: &mut Self, (source, alias): &(Source, Alias)| {
                     text.source(source, *alias);
                 };
-                self.put("EXISTS (SELECT 1 FROM ").list(from, ", ", each).filter(when).put(")")
+                self.put("EXISTS (SELECT 1 FROM ").list(from, ", ", each).filter(when);
+                // PostgreSQL makes no join of a subquery that has an OFFSET.
+                self.put(if *in_order && !self.unordered { " OFFSET 0)" } else { ")" })
             }
             Cond::Present(alias) => self.put("NOT (").alias(*alias).put(".* IS NULL)"),
         }

@@ -62,7 +62,12 @@ impl Text {
                 JoinKind::First { source, when } => {
                     self.put("(").first(source, when, join, used).joins(&join.joins, used).put(")")
                 }
-                JoinKind::Arrays(level) => self.arrays(level).put(" ").alias(join.alias),
+                JoinKind::Arrays { level, comparable } => {
+                    self.arrays(level, *comparable).put(" ").alias(join.alias)
+                }
+                JoinKind::Document { level, single } => {
+                    self.document(level, *single).put(" ").alias(join.alias)
+                }
             };
             self.put(" ON ");
             if join.on.is_empty() {
@@ -86,12 +91,20 @@ impl Text {
         self.put(" FROM ").source(source, join.alias).filter(when).put(" LIMIT 1) ").alias(join.alias)
     }
 
-    fn arrays(&mut self, level: &Level) -> &mut Self {
+    /// json has no equality, jsonb has.
+    fn arrays(&mut self, level: &Level, comparable: bool) -> &mut Self {
+        let aggregate = if comparable { "coalesce(jsonb_agg(r.c" } else { "coalesce(json_agg(r.c" };
         self.put("LATERAL (SELECT ");
         self.list(0..level.fields.len(), ", ", |text, index| {
-            text.put("coalesce(json_agg(r.c").number(index).put("), '[]') AS a").number(index);
+            text.put(aggregate).number(index).put("), '[]') AS a").number(index);
         });
         self.put(" FROM (").json_select(level, Some("c")).put(") r)")
+    }
+
+    fn document(&mut self, level: &Level, single: bool) -> &mut Self {
+        self.put("LATERAL (SELECT ");
+        self.put(if single { "to_jsonb(r.*)" } else { "coalesce(jsonb_agg(r.*), '[]')" });
+        self.put(" AS a0 FROM (").json_select(level, None).put(") r)")
     }
 
     fn order(&mut self, level: &Level, places: &[usize]) -> &mut Self {
@@ -134,6 +147,7 @@ impl Text {
 
     /// The rows that a level has regardless of its page: `SELECT {what} FROM … WHERE …`.
     pub fn unpaged(&mut self, level: &Level, what: &str) -> &mut Self {
+        self.unordered = true;
         if level.grouped || level.distinct {
             let mut whole = level.clone();
             whole.order.clear();

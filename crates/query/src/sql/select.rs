@@ -124,6 +124,7 @@ impl Text {
             }
             FieldValue::Array { of, index } => {
                 let at = self.begin(columns, Codec::Json.format());
+                columns.groups.push(Group::Place(usize::from(at) + 1));
                 self.alias(*of).put(".a").number(index);
                 output::Node::Column { index: at, codec: Codec::Json }
             }

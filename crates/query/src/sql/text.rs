@@ -12,6 +12,8 @@ pub(super) struct Text {
     params: Vec<Param>,
     /// The alias that stands for the rows of the statement's own write; their whole row is a column named `row`.
     pub written: Option<Alias>,
+    /// Rows are counted only, so their order does not matter.
+    pub unordered: bool,
 }
 
 impl Text {

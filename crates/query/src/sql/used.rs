@@ -67,7 +67,7 @@ impl Used {
                     self.source(source);
                     self.conds(when);
                 }
-                JoinKind::Arrays(level) => self.level(level),
+                JoinKind::Arrays { level, .. } | JoinKind::Document { level, .. } => self.level(level),
             }
             self.conds(&join.on);
             self.joins(&join.joins);
@@ -108,7 +108,7 @@ impl Used {
                     self.expr(b);
                 }
                 Cond::Row { left, .. } => left.iter().for_each(|expr| self.expr(expr)),
-                Cond::Exists { from, when } => {
+                Cond::Exists { from, when, .. } => {
                     for (source, _) in from {
                         self.source(source);
                     }
@@ -140,7 +140,7 @@ impl Used {
                     self.columns.push((*of, name.clone()));
                 }
             }
-            Expr::Computed { of, .. } => self.row(*of),
+            Expr::Row(of) | Expr::Computed { of, .. } => self.row(*of),
             Expr::Apply { argument, .. } => self.expr(argument),
             Expr::Json { base, .. } => self.expr(base),
             Expr::Cast { expr, .. } => self.expr(expr),

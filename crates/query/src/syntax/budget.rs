@@ -1,5 +1,6 @@
 //! What one request has used of its [`Limits`], and the values found so far.
 
+use super::Options;
 use super::error::Fault;
 use super::scan::Scanner;
 use crate::limits::Limits;
@@ -9,14 +10,28 @@ pub(super) struct Budget<'l> {
     pub(super) limits: &'l Limits,
     /// Whether the grammar's extensions are allowed.
     pub(super) extensions: bool,
+    /// PostgREST's leniency: what stands behind a list, a tree or a path that ended is not looked at.
+    pub(super) lenient: bool,
     pub(super) values: Values,
     terms: usize,
     embeds: usize,
 }
 
 impl<'l> Budget<'l> {
-    pub(super) fn new(limits: &'l Limits, extensions: bool) -> Self {
-        Self { limits, extensions, values: Values::default(), terms: 0, embeds: 0 }
+    pub(super) fn new(limits: &'l Limits, options: &Options) -> Self {
+        Self {
+            limits,
+            extensions: options.extensions,
+            lenient: options.postgrest,
+            values: Values::default(),
+            terms: 0,
+            embeds: 0,
+        }
+    }
+
+    /// The end of what is read.
+    pub(super) fn end(&self, s: &mut Scanner<'_>) -> Result<(), Fault> {
+        if self.lenient { Ok(()) } else { s.expect_end() }
     }
 
     pub(super) fn term(&mut self) -> Result<(), Fault> {

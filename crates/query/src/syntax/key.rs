@@ -21,6 +21,7 @@ enum Keyword {
     Limit,
     Offset,
     Distinct,
+    Having,
     Logic(Connective),
 }
 
@@ -35,7 +36,7 @@ pub(super) struct Reader<'l, 'q> {
 impl<'l, 'q> Reader<'l, 'q> {
     pub(super) fn new(limits: &'l Limits, options: &'l Options) -> Self {
         Self {
-            budget: Budget::new(limits, options.extensions),
+            budget: Budget::new(limits, options),
             options,
             parsed: Parsed::default(),
             seen: SmallVec::new(),
@@ -77,6 +78,7 @@ impl<'l, 'q> Reader<'l, 'q> {
         }
         match self.keyword(&key) {
             Some((Keyword::Logic(connective), path)) => self.logic(&key, path, connective, &value),
+            Some((Keyword::Having, path)) => self.having(&key, path, &value),
             Some((keyword, path)) => self.setting(key.clone(), path.len(), keyword, &value),
             None => self.filter(key, value),
         }
@@ -92,6 +94,7 @@ impl<'l, 'q> Reader<'l, 'q> {
             "and" => Keyword::Logic(Connective::And),
             "or" => Keyword::Logic(Connective::Or),
             "distinct" if self.options.extensions => Keyword::Distinct,
+            "having" if self.options.extensions => Keyword::Having,
             _ => return None,
         };
         Some((keyword, path))
@@ -103,7 +106,8 @@ impl<'l, 'q> Reader<'l, 'q> {
             _ => (&mut self.parsed.on_conflict, Subject::OnConflict),
         };
         if slot.is_none() {
-            *slot = Some(super::names(key, subject, text, self.budget.limits)?);
+            let names = names(text, self.budget.limits, true);
+            *slot = Some(names.map_err(|fault| fault.into_error(key, subject, text))?);
         }
         Ok(())
     }
@@ -125,12 +129,12 @@ impl<'l, 'q> Reader<'l, 'q> {
         let mut k = Scanner::new(&key);
         let mut path = words(&mut k).map_err(in_key)?;
         let steps = self.budget.steps(&mut k).map_err(in_key)?;
-        k.expect_end().map_err(in_key)?;
+        self.budget.end(&mut k).map_err(in_key)?;
         let Some(column) = path.pop() else { return Err(in_key(Fault::at(0, "a column"))) };
         let path_of_column = Path { column: Name::from(column.text.as_ref()), steps };
         let in_value = |fault: Fault| fault.into_error(&key, Subject::Filter, &value);
         let op = filter::operation(&mut s, &mut self.budget, &head, Place::Top).map_err(in_value)?;
-        s.expect_end().map_err(in_value)?;
+        self.budget.end(&mut s).map_err(in_value)?;
         let test = Test { through: Vec::new(), path: path_of_column, negated: head.negated, op };
         level(&mut self.parsed.node, &path, &key)?.filters.push(Logic::Test(test));
         Ok(())
@@ -147,6 +151,15 @@ impl<'l, 'q> Reader<'l, 'q> {
         let tree = logic::whole(value, &mut self.budget, connective, negated);
         let tree = tree.map_err(|fault| fault.into_error(key, Subject::LogicTree, value))?;
         level(&mut self.parsed.node, &path, key)?.filters.push(tree);
+        Ok(())
+    }
+
+    /// `having=(n.gt.5,total.lt.100)`: all must hold.
+    fn having(&mut self, key: &str, path: &str, value: &str) -> Result<(), Error> {
+        let path = path_words(path).map_err(|fault| fault.into_error(key, Subject::LogicPath, key))?;
+        let tree = logic::whole(value, &mut self.budget, Connective::And, false);
+        let tree = tree.map_err(|fault| fault.into_error(key, Subject::LogicTree, value))?;
+        level(&mut self.parsed.node, &path, key)?.having.push(tree);
         Ok(())
     }
 
@@ -172,6 +185,14 @@ impl<'l, 'q> Reader<'l, 'q> {
                 let terms = order::whole(value, &mut self.budget);
                 node.order = terms.map_err(|fault| fault.into_error(&key, Subject::Order, value))?;
             }
+            Keyword::Limit if self.options.postgrest => {
+                lenient_number(&mut self.budget, &mut node.page.limit, &key, value)?;
+            }
+            // A negative offset is none.
+            Keyword::Offset if self.options.postgrest => {
+                let value = if value.trim_start().starts_with('-') { "0" } else { value };
+                lenient_number(&mut self.budget, &mut node.page.offset, &key, value)?;
+            }
             Keyword::Limit => number(&mut self.budget, &mut node.page.limit, &key, value)?,
             Keyword::Offset => number(&mut self.budget, &mut node.page.offset, &key, value)?,
             Keyword::Distinct => {
@@ -181,7 +202,7 @@ impl<'l, 'q> Reader<'l, 'q> {
                     _ => return Err(Fault::at(0, "true or false").into_error(&key, Subject::Word, value)),
                 };
             }
-            Keyword::Order | Keyword::Logic(_) => {}
+            Keyword::Order | Keyword::Having | Keyword::Logic(_) => {}
         }
         Ok(())
     }
@@ -212,6 +233,20 @@ fn number(b: &mut Budget<'_>, slot: &mut Option<ValueRef>, key: &str, text: &str
     let at = b.value(value).map_err(|fault| fault.into_error(key, Subject::TreePath, text))?;
     *slot = Some(at);
     Ok(())
+}
+
+/// As PostgREST reads it: what is no whole number is as good as not there, and a negative one is refused.
+fn lenient_number(
+    b: &mut Budget<'_>,
+    slot: &mut Option<ValueRef>,
+    key: &str,
+    text: &str,
+) -> Result<(), Error> {
+    let digits = text.trim().strip_prefix('-').unwrap_or(text.trim());
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(());
+    }
+    number(b, slot, key, if digits.bytes().all(|byte| byte == b'0') { "0" } else { text })
 }
 
 /// More than any sensible limit on levels of embedding.
@@ -268,7 +303,8 @@ fn embed_mut<'n>(node: &'n mut Node, name: &str) -> Option<&'n mut Embed> {
     }
 }
 
-pub(super) fn names(text: &str, limits: &Limits) -> Result<Vec<Name>, Fault> {
+/// `lenient`: what stands behind the list is not looked at.
+pub(super) fn names(text: &str, limits: &Limits, lenient: bool) -> Result<Vec<Name>, Fault> {
     let mut s = Scanner::new(text);
     let mut names: Vec<Name> = Vec::new();
     loop {
@@ -283,6 +319,8 @@ pub(super) fn names(text: &str, limits: &Limits) -> Result<Vec<Name>, Fault> {
             break;
         }
     }
-    s.expect_end()?;
+    if !lenient {
+        s.expect_end()?;
+    }
     Ok(names)
 }

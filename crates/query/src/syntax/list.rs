@@ -11,6 +11,9 @@ pub(super) fn parenthesised(s: &mut Scanner<'_>, b: &Budget<'_>) -> Result<Vec<O
     s.blanks();
     s.expect(b'(', "\"(\" and a list of values")?;
     let mut items = Vec::new();
+    if b.lenient {
+        s.blanks();
+    }
     if s.eat(b')') {
         return Ok(items);
     }
@@ -19,6 +22,10 @@ pub(super) fn parenthesised(s: &mut Scanner<'_>, b: &Budget<'_>) -> Result<Vec<O
         items.push(Some(bare_or_quoted(s)));
         if !s.eat(b',') {
             s.expect(b')', "\",\" or \")\"")?;
+            // PostgREST takes a single empty item, quoted or not, for an empty list.
+            if b.lenient && items.len() == 1 && items[0].as_deref() == Some("") {
+                items.clear();
+            }
             return Ok(items);
         }
     }

@@ -23,7 +23,7 @@ pub(super) fn whole(
     s.blanks();
     s.expect(b'(', "\"(\"")?;
     let tree = group(&mut s, b, connective, negated, 1)?;
-    s.expect_end()?;
+    b.end(&mut s)?;
     Ok(tree)
 }
 

@@ -1,8 +1,9 @@
 //! The query-string grammar shared by the front doors (PostgREST's), parsed into the IR, and printed back.
 //!
 //! Extensions over PostgREST, where [`Options::extensions`] allows them: columns of embedded relations inside and/or
-//! trees (`or=(author.name.eq.x,title.eq.y)`), and `distinct=true`. Looser than PostgREST everywhere: nested and
-//! quoted braces in trees, line breaks as blanks. Stricter everywhere: nothing that is left over is ignored.
+//! trees (`or=(author.name.eq.x,title.eq.y)`), `distinct=true`, and `having=(n.gt.5)` over aggregates. Looser than PostgREST everywhere: nested and
+//! quoted braces in trees, line breaks as blanks, `::type[]`. Stricter, unless [`Options::postgrest`]: nothing that is left
+//! over is ignored.
 //!
 //! A key that would be a keyword names a column when it is quoted: `"order"=eq.1`. `emb=is.null` arrives as a test on
 //! a column named `emb`, and `rel(count)` as a column named `count`; the planner, which knows the columns, decides.
@@ -25,7 +26,7 @@ use std::borrow::Cow;
 
 pub use decode::{Pair, Pairs, pairs};
 pub use error::{Error, Kind, Subject};
-pub use print::{fingerprint, print};
+pub use print::{fingerprint, operator_name, print};
 
 use crate::limits::Limits;
 use crate::request::{Name, Node, Values};
@@ -35,7 +36,9 @@ use crate::request::{Name, Node, Values};
 pub struct Options {
     /// PostgREST's leniency: a `%` without hex digits stays, keys without `=` are ignored, of a repeated `select`,
     /// `order`, `columns` or `on_conflict` the first counts and of a repeated `limit` or `offset` the last; `columns`
-    /// and `on_conflict` are read. Without it a repetition is an error (ASVS 15.3.7).
+    /// and `on_conflict` are read; text behind a select list, tree or list of values is not looked at; a limit or offset
+    /// that is no number does not count, a negative offset is none; `in.("")` is the empty list. Without it a repetition is
+    /// an error (ASVS 15.3.7), and so is the rest.
     pub postgrest: bool,
     /// The extensions of the grammar.
     pub extensions: bool,
@@ -82,5 +85,5 @@ pub fn parse_pairs<'q>(pairs: Pairs<'q>, limits: &Limits, options: &Options) -> 
 
 /// A comma list of names (`a,"b c"`), without repetitions: PostgREST's `columns` and `on_conflict`.
 pub fn names(parameter: &str, subject: Subject, text: &str, limits: &Limits) -> Result<Vec<Name>, Error> {
-    key::names(text, limits).map_err(|fault| fault.into_error(parameter, subject, text))
+    key::names(text, limits, false).map_err(|fault| fault.into_error(parameter, subject, text))
 }

@@ -30,7 +30,7 @@ const ENCODED: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// A node as a query string: select, then each level's filters, order, limit, offset and distinct. The seek of a
+/// A node as a query string: select, then each level's filters, having, order, limit, offset and distinct. The seek of a
 /// cursor and the probe for more rows are not part of the grammar and are left out.
 pub fn print(node: &Node, values: &Values) -> String {
     Printer { values, out: String::new(), rows_only: false }.whole(node)
@@ -69,6 +69,14 @@ impl Printer<'_> {
     fn level(&mut self, prefix: &str, node: &Node) {
         for filter in &node.filters {
             self.filter(prefix, filter);
+        }
+        for having in &node.having {
+            let mut value = String::new();
+            match having {
+                Logic::And(members) => self.group(&mut value, members),
+                other => self.group(&mut value, std::slice::from_ref(other)),
+            }
+            self.pair(&format!("{prefix}having"), &value);
         }
         if !self.rows_only {
             self.order_and_page(prefix, node);
@@ -203,12 +211,7 @@ impl Printer<'_> {
                 single(out, &value(*at), tree);
             }
             Op::TextSearch { parser, config, value: at } => {
-                out.push_str(match parser {
-                    TextSearch::Query => "fts",
-                    TextSearch::Plain => "plfts",
-                    TextSearch::Phrase => "phfts",
-                    TextSearch::Web => "wfts",
-                });
+                out.push_str(text_search(*parser));
                 if let Some(config) = config {
                     let _ = write!(out, "({})", value(*config));
                 }
@@ -396,6 +399,25 @@ fn is_word(is: Is) -> &'static str {
         Is::True => "true",
         Is::False => "false",
         Is::Unknown => "unknown",
+    }
+}
+
+/// The operator as the grammar spells it, without what it takes.
+pub fn operator_name(op: &Op) -> &'static str {
+    match op {
+        Op::Compare { op, .. } => comparison(*op),
+        Op::In(_) => "in",
+        Op::Is(_) => "is",
+        Op::TextSearch { parser, .. } => text_search(*parser),
+    }
+}
+
+fn text_search(parser: TextSearch) -> &'static str {
+    match parser {
+        TextSearch::Query => "fts",
+        TextSearch::Plain => "plfts",
+        TextSearch::Phrase => "phfts",
+        TextSearch::Web => "wfts",
     }
 }
 

@@ -9,7 +9,7 @@ use crate::request::{Aggregate, AggregateFunction, Embed, Field, Item, Join, Nam
 pub(super) fn whole(text: &str, b: &mut Budget<'_>) -> Result<Vec<Item>, Fault> {
     let mut s = Scanner::new(text);
     let items = list(&mut s, b, 0)?;
-    s.expect_end()?;
+    b.end(&mut s)?;
     Ok(items)
 }
 
@@ -105,7 +105,12 @@ fn cast(s: &mut Scanner<'_>) -> Result<Option<Name>, Fault> {
     if !s.eat_str("::") {
         return Ok(None);
     }
-    s.identifier("the name of a type").map(|name| Some(Name::from(name)))
+    let start = s.at;
+    let name = s.identifier("the name of a type")?;
+    if !s.eat_str("[]") {
+        return Ok(Some(Name::from(name)));
+    }
+    Ok(s.text.get(start..s.at).map(|array| Name::from(array.trim())))
 }
 
 /// An item ends at a comma, a closing parenthesis or the end.
