@@ -3,7 +3,7 @@
 use bedplate_core::Problem;
 use serde_json::{Map, Value};
 
-use crate::problems::{expired, invalid};
+use crate::refusal::{Refusal, invalid};
 
 /// Times of a token whose signature holds.
 pub(crate) struct Times {
@@ -12,30 +12,49 @@ pub(crate) struct Times {
 
 /// Checks `exp`, `nbf` and `iat` against `now`, in seconds, with `leeway` for clocks that differ. A time of the wrong
 /// type is refused, never ignored.
-pub(crate) fn check_times(claims: &Map<String, Value>, now: i64, leeway: i64) -> Result<Times, Problem> {
-    let expires_at = numeric_date(claims, "exp")?;
+pub(crate) fn check_times(
+    claims: &Map<String, Value>,
+    now: i64,
+    leeway: i64,
+    nulls: Nulls,
+) -> Result<Times, Problem> {
+    let expires_at = numeric_date(claims, "exp", nulls)?;
     if expires_at.is_some_and(|exp| exp.saturating_add(leeway) <= now) {
-        return Err(expired());
+        return Err(Refusal::Expired.problem());
     }
-    if numeric_date(claims, "nbf")?.is_some_and(|nbf| nbf.saturating_sub(leeway) > now) {
-        return Err(invalid("nbf is in the future"));
+    if numeric_date(claims, "nbf", nulls)?.is_some_and(|nbf| nbf.saturating_sub(leeway) > now) {
+        return Err(Refusal::NotYetValid.problem());
     }
-    if numeric_date(claims, "iat")?.is_some_and(|iat| iat.saturating_sub(leeway) > now) {
-        return Err(invalid("iat is in the future"));
+    if numeric_date(claims, "iat", nulls)?.is_some_and(|iat| iat.saturating_sub(leeway) > now) {
+        return Err(Refusal::IssuedInFuture.problem());
     }
     Ok(Times { expires_at })
 }
 
-/// A `NumericDate`: seconds since the epoch, fractions allowed. `null` is refused, as is any other type.
-fn numeric_date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, Problem> {
+/// What a registered claim that is `null` means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// A claim of the wrong type.
+    Wrong,
+    /// As if it were not there.
+    Absent,
+}
+
+/// A `NumericDate`: seconds since the epoch, fractions allowed.
+fn numeric_date(
+    claims: &Map<String, Value>,
+    name: &'static str,
+    nulls: Nulls,
+) -> Result<Option<i64>, Problem> {
     match claims.get(name) {
         None => Ok(None),
+        Some(Value::Null) if nulls == Nulls::Absent => Ok(None),
         Some(Value::Number(n)) => n
             .as_i64()
             .or_else(|| n.as_f64().filter(|f| f.is_finite() && f.abs() < 1e15).map(|f| f as i64))
             .map(Some)
-            .ok_or_else(|| invalid("a time claim is out of range")),
-        Some(_) => Err(invalid("a time claim is not a number")),
+            .ok_or_else(|| Refusal::NotANumber(name).problem()),
+        Some(_) => Err(Refusal::NotANumber(name).problem()),
     }
 }
 
@@ -55,7 +74,20 @@ pub(crate) fn audience_fits(claims: &Map<String, Value>, accepted: &[String]) ->
         None => Ok(false),
         Some(one @ Value::String(_)) => Ok(is_accepted(one)),
         Some(Value::Array(many)) if many.iter().all(Value::is_string) => Ok(many.iter().any(is_accepted)),
-        Some(_) => Err(invalid("aud is neither a string nor an array of strings")),
+        Some(_) => Err(Refusal::AudienceType.problem()),
+    }
+}
+
+/// PostgREST's rule: a token that names nobody is for everybody. `None` accepts any.
+pub(crate) fn audience_allows(claims: &Map<String, Value>, accepted: Option<&str>) -> Result<bool, Problem> {
+    let fits = |aud: &str| accepted.is_none_or(|accepted| accepted == aud);
+    match claims.get("aud") {
+        None | Some(Value::Null) => Ok(true),
+        Some(Value::String(one)) => Ok(fits(one)),
+        Some(Value::Array(many)) if many.iter().all(Value::is_string) => {
+            Ok(many.is_empty() || many.iter().filter_map(Value::as_str).any(fits))
+        }
+        Some(_) => Err(Refusal::AudienceType.problem()),
     }
 }
 
@@ -80,7 +112,7 @@ mod tests {
 
     #[test]
     fn times_of_the_wrong_type_are_refused_and_leeway_counts_both_ways() {
-        let ok = |v| check_times(&object(v), 1000, 30).is_ok();
+        let ok = |v| check_times(&object(v), 1000, 30, Nulls::Wrong).is_ok();
         assert!(ok(json!({"exp": 1001, "nbf": 1030, "iat": 1000})));
         assert!(ok(json!({"exp": 971})));
         assert!(ok(json!({})));
@@ -90,6 +122,24 @@ mod tests {
         for bad in [json!("2000"), json!(null), json!([2000]), json!(1e300), json!(true)] {
             assert!(!ok(json!({"exp": bad})), "{bad}");
         }
+    }
+
+    #[test]
+    fn postgrest_passes_over_nulls_and_tokens_for_nobody() {
+        let claims = object(json!({"exp": null, "nbf": null, "iat": null, "aud": null}));
+        assert!(check_times(&claims, 1000, 30, Nulls::Absent).is_ok());
+        assert!(audience_allows(&claims, Some("a")).unwrap());
+        for (aud, fits) in [
+            (json!([]), true),
+            (json!("a"), true),
+            (json!(["b", "a"]), true),
+            (json!(""), false),
+            (json!(["b"]), false),
+        ] {
+            assert_eq!(audience_allows(&object(json!({"aud": aud})), Some("a")).unwrap(), fits, "{aud}");
+            assert!(audience_allows(&object(json!({"aud": aud})), None).unwrap());
+        }
+        assert!(audience_allows(&object(json!({"aud": ["a", 1]})), None).is_err());
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! JSON Web Keys (RFC 7517): public keys in, and our own public key out.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::keys::VerifyKey;
+use crate::keys::{KeyRing, VerifyKey};
 
 /// A public key as issuers publish it. Private parts are not read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,6 +59,52 @@ impl Jwk {
         let named = self.alg.as_deref().is_none_or(|alg| alg == name_of(algorithm));
         named.then(|| VerifyKey::new(self.kid.clone(), algorithm, key))
     }
+}
+
+/// A symmetric key (RFC 7518 §6.4), which only a private setting may hold.
+#[derive(Deserialize)]
+struct Symmetric {
+    k: String,
+    alg: Option<String>,
+    kid: Option<String>,
+}
+
+/// The keys of PostgREST's `jwt-secret`: a JSON Web Key or a set of them, symmetric keys included, or else the text itself
+/// as a secret for HS256.
+///
+/// # Errors
+/// What is wrong, as the end of a sentence; never the secret.
+pub fn keys_of_secret(secret: &[u8]) -> Result<KeyRing, String> {
+    let json: Option<Value> = serde_json::from_slice(secret).ok().filter(Value::is_object);
+    let Some(json) = json else { return Ok(KeyRing::new(vec![VerifyKey::hmac(None, secret)?])) };
+    let keys = match json.get("keys").and_then(Value::as_array) {
+        Some(keys) => keys.clone(),
+        None => vec![json],
+    };
+    let read: Vec<VerifyKey> =
+        keys.iter().map(private_key).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    if read.is_empty() {
+        return Err("no key of it can verify tokens: HS256, RS256, ES256 and EdDSA are offered".to_owned());
+    }
+    Ok(KeyRing::new(read))
+}
+
+/// `None` for keys that are for something else.
+fn private_key(json: &Value) -> Result<Option<VerifyKey>, String> {
+    if json.get("kty").and_then(Value::as_str) != Some("oct") {
+        let key: Jwk =
+            serde_json::from_value(json.clone()).map_err(|_| "a key of it is not a JSON Web Key")?;
+        return Ok(key.verify_key());
+    }
+    let key: Symmetric =
+        serde_json::from_value(json.clone()).map_err(|_| "a symmetric key of it has no `k`")?;
+    if key.alg.as_deref().is_some_and(|alg| alg != "HS256") {
+        return Ok(None);
+    }
+    let bytes = URL_SAFE_NO_PAD
+        .decode(key.k.trim_end_matches('='))
+        .map_err(|_| "`k` of a key of it is not base64url")?;
+    VerifyKey::hmac(key.kid, &bytes).map(Some)
 }
 
 pub(crate) fn name_of(algorithm: Algorithm) -> &'static str {

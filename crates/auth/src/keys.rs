@@ -3,7 +3,7 @@
 use bedplate_core::{Problem, Secret};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
 
-use crate::problems::invalid;
+use crate::refusal::Refusal;
 use crate::token::Unverified;
 
 /// Shorter HMAC secrets can be guessed offline (RFC 7518 §3.2 asks for at least the hash's size).
@@ -27,10 +27,14 @@ impl VerifyKey {
 
     /// A shared secret for HS256. `Err` says what is wrong with it.
     pub fn hs256(kid: Option<String>, secret: &Secret) -> Result<Self, String> {
-        if secret.expose().len() < MIN_SECRET_BYTES {
+        Self::hmac(kid, secret.expose().as_bytes())
+    }
+
+    pub(crate) fn hmac(kid: Option<String>, secret: &[u8]) -> Result<Self, String> {
+        if secret.len() < MIN_SECRET_BYTES {
             return Err(format!("the JWT secret needs at least {MIN_SECRET_BYTES} bytes"));
         }
-        Ok(Self::new(kid, Algorithm::HS256, DecodingKey::from_secret(secret.expose().as_bytes())))
+        Ok(Self::new(kid, Algorithm::HS256, DecodingKey::from_secret(secret)))
     }
 }
 
@@ -70,14 +74,18 @@ impl KeyRing {
         let algorithm = token.header.algorithm()?;
         let kid = token.header.kid.as_deref();
         let by_id = kid.is_some() && self.knows(kid);
-        let mut candidates = self.keys.iter().filter(|key| {
+        let fits = |key: &&VerifyKey| {
             key.algorithm == algorithm
                 && if by_id { key.kid.as_deref() == kid } else { kid.is_none() || key.kid.is_none() }
-        });
+        };
+        let mut candidates = self.keys.iter().filter(fits).peekable();
+        if candidates.peek().is_none() {
+            return Err(Refusal::NoKey.problem());
+        }
         let holds = candidates.any(|key| {
             crypto::verify(token.signature, token.message.as_bytes(), &key.key, key.algorithm)
                 .unwrap_or(false)
         });
-        if holds { Ok(()) } else { Err(invalid("no key of ours made this signature")) }
+        if holds { Ok(()) } else { Err(Refusal::Signature.problem()) }
     }
 }

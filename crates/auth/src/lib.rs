@@ -7,6 +7,7 @@
 
 mod api_key;
 mod authenticator;
+mod claim_path;
 mod claims;
 mod fetch;
 mod issuer;
@@ -14,11 +15,14 @@ pub mod jwk;
 mod keys;
 pub mod mint;
 pub mod problems;
+mod refusal;
 mod token;
 mod verifier;
 
 pub use api_key::{ApiKeyKind, ApiKeys};
-pub use authenticator::{Authenticator, Credentials};
+pub use authenticator::{Authenticator, Credentials, Manner};
+pub use claim_path::ClaimPath;
 pub use issuer::IssuerConfig;
 pub use keys::{KeyRing, VerifyKey};
-pub use verifier::{LocalConfig, Verifier};
+pub use refusal::Refusal;
+pub use verifier::{LocalConfig, PostgrestRules, Verifier};

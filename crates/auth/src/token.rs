@@ -7,7 +7,7 @@ use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::problems::invalid;
+use crate::refusal::{Refusal, invalid};
 
 /// A token's parts; nothing here is verified.
 pub(crate) struct Unverified<'a> {
@@ -38,7 +38,8 @@ impl Header {
             "ES256" => Ok(Algorithm::ES256),
             "RS256" => Ok(Algorithm::RS256),
             "EdDSA" => Ok(Algorithm::EdDSA),
-            _ => Err(invalid("algorithm not offered")),
+            alg if alg.eq_ignore_ascii_case("none") => Err(Refusal::Unsecured.problem()),
+            _ => Err(Refusal::Algorithm.problem()),
         }
     }
 }
@@ -48,21 +49,29 @@ impl<'a> Unverified<'a> {
         if token.len() > max_bytes {
             return Err(invalid("longer than auth.max_token_bytes"));
         }
-        let (message, signature) = token.rsplit_once('.').ok_or_else(|| invalid("not a JWS"))?;
-        let (header, payload) = message.split_once('.').ok_or_else(|| invalid("not a JWS"))?;
-        if payload.contains('.') || signature.is_empty() {
-            return Err(invalid("not a signed JWS in compact form"));
+        if token.is_empty() {
+            return Err(Refusal::Empty.problem());
         }
+        let parts = token.split('.').count();
+        let split = token.rsplit_once('.').and_then(|(message, signature)| {
+            message.split_once('.').map(|(header, payload)| (message, signature, header, payload))
+        });
+        let Some((message, signature, header, payload)) = split.filter(|_| parts == 3) else {
+            return Err(Refusal::Parts(parts).problem());
+        };
         let header: Header = serde_json::from_slice(&decode(header)?)
-            .map_err(|_| invalid("header is not the JSON we need"))?;
+            .map_err(|_| Refusal::Header("header is not the JSON we need").problem())?;
         if header.crit.is_some() || header.zip.is_some() {
-            return Err(invalid("header has critical or compression parameters"));
+            return Err(Refusal::Header("header has critical or compression parameters").problem());
         }
         if !header.typ.as_deref().is_none_or(is_token_type) {
-            return Err(invalid("typ is not a JWT"));
+            return Err(Refusal::Header("typ is not a JWT").problem());
         }
-        let payload = String::from_utf8(decode(payload)?).map_err(|_| invalid("payload is not UTF-8"))?;
-        let claims = serde_json::from_str(&payload).map_err(|_| invalid("payload is not a JSON object"))?;
+        let payload = String::from_utf8(decode(payload)?).map_err(|_| Refusal::Payload.problem())?;
+        let claims = serde_json::from_str(&payload).map_err(|_| Refusal::Payload.problem())?;
+        if signature.is_empty() && header.algorithm().is_ok() {
+            return Err(Refusal::Signature.problem());
+        }
         Ok(Self { header, claims, payload, message, signature })
     }
 }
@@ -75,5 +84,5 @@ fn is_token_type(typ: &str) -> bool {
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, Problem> {
-    URL_SAFE_NO_PAD.decode(part).map_err(|_| invalid("not base64url"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::NotBase64.problem())
 }

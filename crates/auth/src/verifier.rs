@@ -1,6 +1,5 @@
 //! Tokens to principals, with a cache of what was verified.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
@@ -9,11 +8,12 @@ use foldhash::fast::RandomState;
 use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
-use crate::claims;
+use crate::claim_path::ClaimPath;
+use crate::claims::{self, Nulls, Times};
 use crate::fetch::Fetcher;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::keys::KeyRing;
-use crate::problems::{expired, invalid};
+use crate::refusal::{Refusal, invalid};
 use crate::token::Unverified;
 
 /// How tokens signed with our own keys are checked.
@@ -29,6 +29,8 @@ pub struct LocalConfig {
     pub anon_role: String,
     pub service_role: String,
     /// Seconds by which clocks may differ.
+    /// Reads the claims of our own tokens as PostgREST does, instead of by `issuer`, `audiences` and `default_role`.
+    pub postgrest: Option<PostgrestRules>,
     pub leeway: i64,
     pub max_token_bytes: usize,
     /// Tokens of usual size that are kept; large ones count for several.
@@ -36,6 +38,17 @@ pub struct LocalConfig {
 }
 
 impl Default for LocalConfig {
+/// PostgREST's reading of claims: those that are `null` count as absent, and a token that names no audience is for
+/// everybody.
+#[derive(Debug, Clone, Default)]
+pub struct PostgrestRules {
+    pub role_claim: ClaimPath,
+    /// When set, a token that names audiences must name this one.
+    pub audience: Option<String>,
+    /// The role of a token that names none; `None`: such a token is refused.
+    pub default_role: Option<String>,
+}
+
     fn default() -> Self {
         Self {
             issuer: None,
@@ -44,6 +57,7 @@ impl Default for LocalConfig {
             anon_role: "anon".to_owned(),
             service_role: "service_role".to_owned(),
             leeway: 30,
+            postgrest: None,
             max_token_bytes: 8 * 1024,
             cache_entries: 10_000,
         }
@@ -185,7 +199,7 @@ impl Verifier {
         let now = self.clock.unix_seconds();
         if principal.expires_at.is_some_and(|exp| exp.saturating_add(self.config.leeway) <= now) {
             self.cache.remove(token);
-            return Err(expired());
+            return Err(Refusal::Expired.problem());
         }
         Ok(principal)
     }
@@ -213,15 +227,38 @@ impl Verifier {
     fn check_local(&self, token: &Unverified<'_>) -> Result<Principal, Problem> {
         self.ring.load().verify(token)?;
         let issuer = claims::string(&token.claims, "iss")?;
+        if let Some(rules) = &self.config.postgrest {
+            return self.check_as_postgrest(token, rules);
+        }
         if self.config.issuer.as_deref().is_some_and(|expected| issuer != Some(expected)) {
             return Err(invalid("iss is not ours"));
         }
         if !self.config.audiences.is_empty() && !claims::audience_fits(&token.claims, &self.config.audiences)?
         {
-            return Err(invalid("aud is not ours"));
+            return Err(Refusal::Audience.problem());
         }
         let role = claims::string(&token.claims, "role")?.unwrap_or(&self.config.default_role).to_owned();
-        self.principal(token, role)
+        let times = self.times(token, Nulls::Wrong)?;
+        self.principal(token, role, subject(token)?, &times)
+    }
+
+    fn check_as_postgrest(
+        &self,
+        token: &Unverified<'_>,
+        rules: &PostgrestRules,
+    ) -> Result<Principal, Problem> {
+        let times = self.times(token, Nulls::Absent)?;
+        if !claims::audience_allows(&token.claims, rules.audience.as_deref())? {
+            return Err(Refusal::Audience.problem());
+        }
+        let role = rules.role_claim.find(&token.claims).or_else(|| rules.default_role.clone());
+        let role = role.ok_or_else(|| Refusal::TokenRequired.problem())?;
+        let subject = token.claims.get("sub").and_then(Value::as_str).map(Into::into);
+        self.principal(token, role, subject, &times)
+    }
+
+    fn times(&self, token: &Unverified<'_>, nulls: Nulls) -> Result<Times, Problem> {
+        claims::check_times(&token.claims, self.clock.unix_seconds(), self.config.leeway, nulls)
     }
 
     fn check_external(
@@ -232,7 +269,7 @@ impl Verifier {
     ) -> Result<Principal, Problem> {
         keys.verify(token)?;
         if !claims::audience_fits(&token.claims, &issuer.config.audiences)? {
-            return Err(invalid("aud is not ours"));
+            return Err(Refusal::Audience.problem());
         }
         if !token.claims.contains_key("exp") {
             return Err(invalid("a token of an external issuer needs exp"));
@@ -242,12 +279,17 @@ impl Verifier {
             Some(role) if issuer.config.roles.iter().any(|allowed| allowed == role) => role.to_owned(),
             Some(_) => return Err(invalid("the issuer may not give this role")),
         };
-        self.principal(token, role)
+        let times = self.times(token, Nulls::Wrong)?;
+        self.principal(token, role, subject(token)?, &times)
     }
 
-    fn principal(&self, token: &Unverified<'_>, role: String) -> Result<Principal, Problem> {
-        let times = claims::check_times(&token.claims, self.clock.unix_seconds(), self.config.leeway)?;
-        let subject = claims::string(&token.claims, "sub")?.map(Into::into);
+    fn principal(
+        &self,
+        token: &Unverified<'_>,
+        role: String,
+        subject: Option<Arc<str>>,
+        times: &Times,
+    ) -> Result<Principal, Problem> {
         if role.is_empty() || role.contains('\0') {
             return Err(invalid("role is not a role's name"));
         }
@@ -271,6 +313,10 @@ impl Verifier {
 
 /// The claims for SQL, always with the effective role; the payload as it stood when it already says so.
 fn claims_text(claims: &Map<String, Value>, payload: &str, role: &str) -> String {
+fn subject(token: &Unverified<'_>) -> Result<Option<Arc<str>>, Problem> {
+    Ok(claims::string(&token.claims, "sub")?.map(Into::into))
+}
+
     if claims.get("role").and_then(Value::as_str) == Some(role) {
         return payload.to_owned();
     }
