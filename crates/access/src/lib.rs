@@ -5,6 +5,7 @@
 //! Row policies themselves and column grants are PostgreSQL's: nothing here reads a row.
 
 mod config;
+mod dialect;
 mod explain;
 mod matrix;
 mod policies;
@@ -14,6 +15,7 @@ mod rules;
 mod sqltext;
 
 pub use config::{Config, Listed};
+pub use dialect::Dialect;
 pub use explain::{Explanation, Step, explain, explain_function};
 pub use matrix::{Coverage, Entry, Matrix, Permission, coverage, matrix};
 pub use refusal::Refusal;
