@@ -57,6 +57,8 @@ pub struct RequestInfo {
 }
 
 /// The context of one request: the caller, the id, the deadline. A user transaction can only be opened from it.
+    /// JSON object of cookies, for front doors whose SQL may see them (`request.cookies`).
+    pub cookies: Option<String>,
 #[derive(Debug, Clone)]
 pub struct Ctx {
     pub principal: Arc<Principal>,

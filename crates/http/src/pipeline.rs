@@ -78,8 +78,9 @@ async fn answer(
 
     let allowed = endpoint.options.deadline.unwrap_or(app.config.timeouts.request);
     let deadline = exchange.started + allowed;
-    let info =
-        request_info::describe(&head, (endpoint.access != Access::Public).then_some(&app.config.sql_headers));
+    let shown = (endpoint.access != Access::Public).then_some(&app.config.sql_headers);
+    let below = endpoint.options.sql_path_below.then_some(endpoint.mounted_at);
+    let info = request_info::describe(&head, shown, below);
     let context = context(exchange, principal, info, deadline);
     let request = request(exchange, head, body, &endpoint, params);
     let handled = endpoint.handler.call(context, request);
@@ -138,7 +139,8 @@ async fn authenticate(
         return Ok(Arc::clone(&app.anonymous));
     }
     let begun = Instant::now();
-    let result = match app.authenticator.authenticate(headers, exchange.client.address) {
+    let authenticator = endpoint.options.authenticator.as_ref().unwrap_or(&app.authenticator);
+    let result = match authenticator.authenticate(headers, exchange.client.address) {
         Authentication::Ready(result) => result,
         Authentication::Pending(future) => {
             let deadline = exchange.started + app.config.timeouts.request;

@@ -6,10 +6,31 @@ use http::Method;
 use crate::config::SqlHeaders;
 use crate::redact::is_sensitive;
 
-/// `shown` is `None` for routes that never reach the database.
-pub(crate) fn describe(head: &http::request::Parts, shown: Option<&SqlHeaders>) -> RequestInfo {
+/// `shown` is `None` for routes that never reach the database. `below` is the length of a prefix that SQL is not to see;
+/// such front doors also show the cookies.
+pub(crate) fn describe(
+    head: &http::request::Parts,
+    shown: Option<&SqlHeaders>,
+    below: Option<usize>,
+) -> RequestInfo {
     let headers = shown.map(|shown| headers_json(&head.headers, shown)).unwrap_or_default();
-    RequestInfo { method: method(&head.method), path: head.uri.path().to_owned(), headers }
+    let path = head.uri.path().get(below.unwrap_or(0)..).unwrap_or_default();
+    let path = if path.is_empty() { "/" } else { path };
+    let cookies = below.map(|_| cookies_json(&head.headers));
+    RequestInfo { method: method(&head.method), path: path.to_owned(), headers, cookies }
+}
+
+/// A JSON object of the cookies' names and values (RFC 6265 §4.2); of a name that is there twice the last one counts.
+fn cookies_json(headers: &http::HeaderMap) -> String {
+    let mut cookies = serde_json::Map::new();
+    let texts = headers.get_all(http::header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    for pair in texts.flat_map(|text| text.split(';')) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if !name.trim().is_empty() {
+            cookies.insert(name.trim().to_owned(), value.trim().trim_matches('"').into());
+        }
+    }
+    serde_json::Value::Object(cookies).to_string()
 }
 
 fn method(method: &Method) -> &'static str {

@@ -8,6 +8,7 @@ use bedplate_core::Problem;
 use bedplate_core::problem::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use http::Method;
 
+use crate::authenticate::Authenticator;
 use crate::handler::{DynHandler, Handler};
 use crate::metrics::ClassMetrics;
 use crate::problems::Renderer;
@@ -65,11 +66,13 @@ pub struct Mount {
     options: Options,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 pub(crate) struct Options {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) renderer: Option<Renderer>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) body_limit: Option<usize>,
+    pub(crate) sql_path_below: bool,
 }
 
 impl Mount {
@@ -80,6 +83,21 @@ impl Mount {
         handler: impl Handler,
     ) -> Self {
         Self { prefix, classes, access, handler: Box::new(handler), options: Options::default() }
+    }
+
+    /// Another authenticator than the listener's.
+    #[must_use]
+    pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
+        self.options.authenticator = Some(authenticator);
+        self
+    }
+
+    /// SQL finds in `request.path` only what comes after the prefix, as behind a gateway that strips it, and the cookies in
+    /// `request.cookies`.
+    #[must_use]
+    pub fn sql_path_below(mut self) -> Self {
+        self.options.sql_path_below = true;
+        self
     }
 
     /// Renders this front door's problems in a dialect of its own.
