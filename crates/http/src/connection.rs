@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use bedplate_core::Timer;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -35,6 +36,8 @@ pub(crate) struct Connection {
     /// The window the resets belong to, counted from `opened`.
     reset_window: AtomicU32,
     flooded: Notify,
+    /// The deadline of the next request: one after another they share it.
+    timer: Mutex<Option<Timer>>,
 }
 
 impl Connection {
@@ -49,7 +52,16 @@ impl Connection {
             resets: AtomicU32::new(0),
             reset_window: AtomicU32::new(0),
             flooded: Notify::new(),
+            timer: Mutex::default(),
         })
+    }
+
+    pub(crate) fn take_timer(&self) -> Timer {
+        self.timer.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    }
+
+    pub(crate) fn keep_timer(&self, timer: Timer) {
+        *self.timer.lock().unwrap_or_else(PoisonError::into_inner) = Some(timer);
     }
 
     /// A client that opens streams only to reset them costs us more than itself.

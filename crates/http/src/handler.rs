@@ -27,7 +27,10 @@ pub(crate) trait DynHandler: Send + Sync + 'static {
 
 impl<H: Handler> DynHandler for H {
     fn call(&self, context: RequestContext, request: Request) -> BoxFuture<'_, Result<Response, Problem>> {
-        Box::pin(self.handle(context, request))
+        // The space first: a future made before it would be copied there with all the room for its later states.
+        let space = Box::new_uninit();
+        let future = Box::write(space, self.handle(context, request));
+        Box::into_pin(future)
     }
 }
 

@@ -84,10 +84,11 @@ async fn answer(
     let context = context(exchange, principal, info, deadline);
     let request = request(exchange, head, body, &endpoint, params);
     let handled = endpoint.handler.call(context, request);
-    match tokio::time::timeout_at(deadline.into(), handled).await {
-        Ok(result) => result,
-        Err(_) => Err(Problem::new(&TIMEOUT).detail(format!("No answer within {} s", allowed.as_secs()))),
-    }
+    let mut timer = connection.take_timer();
+    let result = timer.within(deadline, handled).await;
+    connection.keep_timer(timer);
+    let late = || Problem::new(&TIMEOUT).detail(format!("No answer within {} s", allowed.as_secs()));
+    result.unwrap_or_else(|| Err(late()))
 }
 
 /// HTTP/1 heads were measured while they were read; this is for HTTP/2, whose framing knows no such limits.
@@ -166,9 +167,12 @@ fn context(
     info: RequestInfo,
     deadline: Instant,
 ) -> RequestContext {
-    let mut ctx = Ctx::new(principal, Arc::clone(&exchange.request_id));
-    ctx.request = Arc::new(info);
-    ctx.deadline = Some(deadline);
+    let ctx = Ctx {
+        principal,
+        request_id: Arc::clone(&exchange.request_id),
+        request: Arc::new(info),
+        deadline: Some(deadline),
+    };
     RequestContext { ctx, report: Arc::clone(&exchange.report) }
 }
 
