@@ -6,11 +6,11 @@ use std::pin::{Pin, pin};
 use std::task::{Context as Cx, Poll};
 use std::time::{Duration, Instant};
 
-use bytes::{Buf, BytesMut};
-use postgres_protocol::message::frontend;
+use bedplate_core::Timer;
 use rand::RngExt as _;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
+use super::output::Output;
 use super::statements::Statements;
 use super::wire::{Frame, Input, parameter_status};
 use crate::error::{DbError, Error};
@@ -48,7 +48,7 @@ pub(crate) struct Connection {
     pub(crate) created: Instant,
     lifetime_factor: f64,
     pub(super) pooler: bool,
-    pub(super) out: BytesMut,
+    pub(super) out: Output,
     unflushed: bool,
     pub(super) input: Input,
     pub(super) statements: Statements,
@@ -61,9 +61,8 @@ pub(crate) struct Connection {
     baseline: Vec<Option<String>>,
     /// One bit for each of [`GUARDED`] that differs from the baseline.
     drifted: u16,
-    /// Scratch, to save allocations.
-    pub(super) name: String,
-    pub(super) sql: String,
+    /// For the deadlines of one run after another.
+    timer: Timer,
 }
 
 impl Connection {
@@ -101,7 +100,7 @@ impl Connection {
             secret_key: session.secret_key,
             created: Instant::now(),
             lifetime_factor: rand::rng().random_range(0.9..1.1),
-            out: BytesMut::with_capacity(4096),
+            out: Output::new(),
             unflushed: false,
             input: Input::new(),
             statements: Statements::default(),
@@ -110,14 +109,21 @@ impl Connection {
             discard: None,
             baseline: GUARDED.iter().map(|name| session.parameters.get(*name).cloned()).collect(),
             drifted: 0,
-            name: String::new(),
-            sql: String::new(),
+            timer: Timer::default(),
         }
     }
 
     /// The server process behind it (behind a pooler: what the pooler says).
     pub(crate) fn process_id(&self) -> i32 {
         self.process_id
+    }
+
+    pub(crate) fn take_timer(&mut self) -> Timer {
+        std::mem::take(&mut self.timer)
+    }
+
+    pub(crate) fn keep_timer(&mut self, timer: Timer) {
+        self.timer = timer;
     }
 
     /// Never use it again, because of this.
@@ -203,7 +209,7 @@ impl Connection {
 
     fn poll_exchange(&mut self, cx: &mut Cx<'_>) -> Poll<io::Result<usize>> {
         while !self.out.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(cx, &self.out) {
+            match Pin::new(&mut self.stream).poll_write(cx, self.out.pending()) {
                 Poll::Ready(Ok(n)) if n > 0 => {
                     self.out.advance(n);
                     self.unflushed = true;
@@ -285,7 +291,7 @@ impl Connection {
         if self.status == IDLE || self.discard.is_some() {
             return Ok(());
         }
-        frontend::query("rollback", &mut self.out).map_err(|e| Error::protocol(e.to_string()))?;
+        self.out.query("rollback").map_err(Error::protocol)?;
         self.outstanding += 1;
         self.drain().await
     }
@@ -298,7 +304,7 @@ impl Connection {
             self.rollback().await?;
             // The cancel's signal may have arrived after the query's end. It is dealt with when the server takes
             // the next message, so give it one that nobody waits for.
-            frontend::sync(&mut self.out);
+            self.out.sync();
             self.outstanding += 1;
             self.drain().await
         });
@@ -335,9 +341,9 @@ impl Connection {
     /// Says goodbye, so that the server does not log a lost connection. Best effort, without waiting.
     pub(crate) fn close(mut self) {
         if self.discard.is_none() {
-            frontend::terminate(&mut self.out);
+            self.out.terminate();
             let mut cx = Cx::from_waker(std::task::Waker::noop());
-            let _ = Pin::new(&mut self.stream).poll_write(&mut cx, &self.out);
+            let _ = Pin::new(&mut self.stream).poll_write(&mut cx, self.out.pending());
             let _ = Pin::new(&mut self.stream).poll_flush(&mut cx);
         }
     }

@@ -3,13 +3,12 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use bytes::BytesMut;
-use postgres_protocol::IsNull;
-use postgres_protocol::message::frontend;
+use smallvec::SmallVec;
 
 use super::connection::Connection;
+use super::output::{Output, Unwritable, values};
 use super::statements::{Name, Statements};
-use super::{Call, Context, End, Format, Isolation, Mode};
+use super::{Call, Context, End, Isolation, Mode};
 use crate::error::Error;
 use crate::startup::OUTPUT_BEYOND_POOLERS;
 
@@ -44,16 +43,21 @@ fn begin_sql(mode: Mode) -> (Name, &'static str) {
     (Name::Begin(number), sql)
 }
 
-/// `set_config` for so many settings. `num_nulls` takes them all, in order, and answers with one small number;
-/// selected one by one, every value (the claims, the headers) would be sent back.
-fn context_sql(settings: usize, out: &mut String) {
-    out.clear();
-    out.push_str("select pg_catalog.num_nulls(");
-    for i in 0..settings {
+/// `set_config` for these settings. `num_nulls` takes them all, in order, and answers with one small number; selected one by
+/// one, every value (the claims, the headers) would be sent back.
+fn context_sql(settings: &[(&str, &str)], with_names: bool) -> String {
+    let mut sql = String::from("select pg_catalog.num_nulls(");
+    for (i, (name, _)) in settings.iter().enumerate() {
         let comma = if i == 0 { "" } else { "," };
-        let _ = write!(out, "{comma}pg_catalog.set_config(${},${},true)", 2 * i + 1, 2 * i + 2);
+        // Writing to a String cannot fail.
+        let _ = if with_names {
+            write!(sql, "{comma}pg_catalog.set_config('{name}',${},true)", i + 1)
+        } else {
+            write!(sql, "{comma}pg_catalog.set_config(${},${},true)", 2 * i + 1, 2 * i + 2)
+        };
     }
-    out.push(')');
+    sql.push(')');
+    sql
 }
 
 impl Connection {
@@ -86,30 +90,20 @@ impl Connection {
     pub(super) fn encode_end(&mut self, commit: bool) -> Result<(), Error> {
         let (name, sql) = if commit { (Name::Commit, COMMIT) } else { (Name::Rollback, ROLLBACK) };
         let mut writer = self.writer();
-        let done = writer.step(name, sql, &[], &[]).map(|()| frontend::sync(writer.out));
+        let done = writer.plain(name, sql).map(|()| writer.out.sync());
         done.map_err(Error::protocol)?;
         self.outstanding += 1;
         Ok(())
     }
 
     fn writer(&mut self) -> Writer<'_> {
-        Writer {
-            out: &mut self.out,
-            statements: &mut self.statements,
-            name: &mut self.name,
-            sql: &mut self.sql,
-            named: !self.pooler,
-        }
+        Writer { out: &mut self.out, statements: &mut self.statements, named: !self.pooler }
     }
 }
 
-type Param<'a> = Option<Cow<'a, [u8]>>;
-
 struct Writer<'c> {
-    out: &'c mut BytesMut,
+    out: &'c mut Output,
     statements: &'c mut Statements,
-    name: &'c mut String,
-    sql: &'c mut String,
     named: bool,
 }
 
@@ -119,7 +113,7 @@ impl Writer<'_> {
         context: &Context<'_>,
         calls: &[Call<'_>],
         shape: Shape,
-    ) -> Result<Layout, String> {
+    ) -> Result<Layout, Unwritable> {
         self.close_given_up(calls)?;
         let mode = match shape {
             Shape::Whole(End::Implicit) => None,
@@ -127,97 +121,79 @@ impl Writer<'_> {
         };
         if let Some(mode) = mode {
             let (name, sql) = begin_sql(mode);
-            self.step(name, sql, &[], &[])?;
+            self.plain(name, sql)?;
         }
         self.context(context)?;
         for call in calls {
             let statement = call.statement;
-            self.step(Name::Call(statement.id), &statement.sql, call.params, &statement.formats)?;
+            let name = self.prepare(Name::Call(statement.id), || Cow::Borrowed(&*statement.sql))?;
+            self.out.bind(name, values(call), &statement.formats)?;
+            self.out.execute();
         }
         match shape {
-            Shape::Whole(End::Commit(_)) => self.step(Name::Commit, COMMIT, &[], &[])?,
+            Shape::Whole(End::Commit(_)) => self.plain(Name::Commit, COMMIT)?,
             Shape::Whole(End::Rollback(_)) => {
-                self.step(Name::CheckConstraints, CHECK_CONSTRAINTS, &[], &[])?;
-                self.step(Name::Rollback, ROLLBACK, &[], &[])?;
+                self.plain(Name::CheckConstraints, CHECK_CONSTRAINTS)?;
+                self.plain(Name::Rollback, ROLLBACK)?;
             }
             Shape::Whole(End::Implicit) | Shape::Open(_) => {}
         }
-        frontend::sync(self.out);
+        self.out.sync();
         Ok(Layout { first_call: 1 + usize::from(mode.is_some()), calls: calls.len() })
     }
 
     /// First in the pipeline, so that no error can make the server skip it.
-    fn close_given_up(&mut self, calls: &[Call<'_>]) -> Result<(), String> {
+    fn close_given_up(&mut self, calls: &[Call<'_>]) -> Result<(), Unwritable> {
         if !self.named {
             return Ok(());
         }
         let names = calls.iter().map(|c| Name::Call(c.statement.id));
         let coming = names.filter(|name| !self.statements.has(*name)).count();
         for name in self.statements.take_closing(coming) {
-            name.write(self.name);
-            frontend::close(b'S', self.name, self.out).map_err(|e| e.to_string())?;
+            self.out.close(name)?;
         }
         Ok(())
     }
 
-    fn context(&mut self, context: &Context<'_>) -> Result<(), String> {
-        let extra = if self.named { &[][..] } else { OUTPUT_BEYOND_POOLERS };
-        let count = context.settings.len() + extra.len();
-        let fresh = self.prepare_name(Name::Context(count));
-        if fresh {
-            context_sql(count, self.sql);
-            frontend::parse(self.name, self.sql, [], self.out).map_err(|e| e.to_string())?;
-        }
-        let settings = context.settings.iter().chain(extra);
-        let values = settings.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
-        let put = |value: &[u8], out: &mut BytesMut| {
-            out.extend_from_slice(value);
-            Ok(IsNull::No)
+    fn context(&mut self, context: &Context<'_>) -> Result<(), Unwritable> {
+        let all: SmallVec<[_; 16]>;
+        let settings = if self.named {
+            context.settings
+        } else {
+            all = context.settings.iter().chain(OUTPUT_BEYOND_POOLERS).copied().collect();
+            &all
         };
-        frontend::bind("", self.name, [], values, put, [], self.out).map_err(bind_error)?;
-        frontend::execute("", 0, self.out).map_err(|e| e.to_string())
+        let name = self.statements.context(settings);
+        let with_names = matches!(name, Name::Context(_));
+        let name = self.prepare(name, || Cow::Owned(context_sql(settings, with_names)))?;
+        if with_names {
+            self.out.bind(name, settings.iter().map(|(_, value)| Some(value.as_bytes())), &[])?;
+        } else {
+            let both: Vec<_> = settings.iter().flat_map(|(name, value)| [name, value]).collect();
+            self.out.bind(name, both.into_iter().map(|text| Some(text.as_bytes())), &[])?;
+        }
+        self.out.execute();
+        Ok(())
     }
 
-    /// Parse where needed, Bind, Execute.
-    fn step(
+    /// A statement without parameters.
+    fn plain(&mut self, name: Name, sql: &str) -> Result<(), Unwritable> {
+        let name = self.prepare(name, || Cow::Borrowed(sql))?;
+        self.out.bind(name, std::iter::empty(), &[])?;
+        self.out.execute();
+        Ok(())
+    }
+
+    /// The name to bind, and a Parse before it where one is needed.
+    fn prepare<'s>(
         &mut self,
         name: Name,
-        sql: &str,
-        params: &[Param<'_>],
-        formats: &[Format],
-    ) -> Result<(), String> {
-        if self.prepare_name(name) {
-            frontend::parse(self.name, sql, [], self.out).map_err(|e| e.to_string())?;
+        sql: impl FnOnce() -> Cow<'s, str>,
+    ) -> Result<Option<Name>, Unwritable> {
+        let name = self.named.then_some(name);
+        if name.is_none_or(|name| self.statements.needs_parse(name)) {
+            self.out.parse(name, &sql())?;
         }
-        let put = |value: &Param<'_>, out: &mut BytesMut| match value {
-            None => Ok(IsNull::Yes),
-            Some(bytes) => {
-                out.extend_from_slice(bytes);
-                Ok(IsNull::No)
-            }
-        };
-        let formats = formats.iter().map(|f| match f {
-            Format::Text => 0,
-            Format::Binary => 1,
-        });
-        frontend::bind("", self.name, [], params, put, formats, self.out).map_err(bind_error)?;
-        frontend::execute("", 0, self.out).map_err(|e| e.to_string())
-    }
-
-    /// Sets the name to use and says whether a Parse must come first.
-    fn prepare_name(&mut self, name: Name) -> bool {
-        if !self.named {
-            self.name.clear();
-            return true;
-        }
-        name.write(self.name);
-        self.statements.needs_parse(name)
-    }
-}
-
-fn bind_error(e: frontend::BindError) -> String {
-    match e {
-        frontend::BindError::Conversion(e) => e.to_string(),
-        frontend::BindError::Serialization(e) => e.to_string(),
+        Ok(name)
     }
 }

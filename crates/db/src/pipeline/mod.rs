@@ -6,6 +6,7 @@
 
 mod connection;
 mod encode;
+mod output;
 mod run;
 mod statements;
 mod wire;

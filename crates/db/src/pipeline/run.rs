@@ -2,7 +2,6 @@
 
 use bedplate_core::Problem;
 use postgres_protocol::escape::escape_literal;
-use postgres_protocol::message::frontend;
 
 use super::connection::{Connection, IDLE};
 use super::encode::{Layout, Shape};
@@ -149,7 +148,7 @@ impl Connection {
             sql.push_str(&escape_literal(name));
             sql.push_str(", true)");
         }
-        frontend::query(&sql, &mut self.out).map_err(|e| Error::protocol(e.to_string()))?;
+        self.out.query(&sql).map_err(Error::protocol)?;
         self.outstanding += 1;
         let mut texts = Texts::default();
         let pass = Pass::new(Layout { first_call: 0, calls: 1 }, &mut texts);
@@ -254,7 +253,8 @@ impl Connection {
 
     /// Prepare everything that this pipeline uses anew.
     fn forget(&mut self, context: &Context<'_>, calls: &[Call<'_>]) {
-        self.statements.invalidate(Name::Context(context.settings.len()));
+        let name = self.statements.context(context.settings);
+        self.statements.invalidate(name);
         for call in calls {
             self.statements.invalidate(Name::Call(call.statement.id));
         }

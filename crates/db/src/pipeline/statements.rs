@@ -1,7 +1,7 @@
 //! Which statements are prepared on a connection.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
+use std::io::Write as _;
 
 use foldhash::fast::RandomState;
 
@@ -13,8 +13,10 @@ pub(super) const CAPACITY: usize = 400;
 pub(super) enum Name {
     /// A request's statement, by [`super::Statement::id`].
     Call(u64),
-    /// `set_config` for this many settings.
-    Context(usize),
+    /// `set_config` for the settings of one list of names, by its place among those of the connection.
+    Context(u8),
+    /// `set_config` for this many settings of any names.
+    Settings(usize),
     /// BEGIN in one of its modes.
     Begin(u8),
     Commit,
@@ -23,12 +25,16 @@ pub(super) enum Name {
 }
 
 impl Name {
-    pub(super) fn write(self, out: &mut String) {
-        out.clear();
-        // Writing to a String cannot fail.
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        // Writing to memory cannot fail.
         let _ = match self {
-            Self::Call(id) => write!(out, "s{id}"),
-            Self::Context(settings) => write!(out, "context{settings}"),
+            Self::Call(id) => {
+                out.push(b's');
+                out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
+                return;
+            }
+            Self::Context(place) => write!(out, "context{place}"),
+            Self::Settings(count) => write!(out, "settings{count}"),
             Self::Begin(mode) => write!(out, "begin{mode}"),
             Self::Commit => write!(out, "commit"),
             Self::Rollback => write!(out, "rollback"),
@@ -47,6 +53,16 @@ pub(super) struct Statements {
     pending: VecDeque<Name>,
     /// To be closed with the next pipeline, before anything in it can fail.
     closing: Vec<Name>,
+    /// Lists of settings that contexts have set; few, since requests differ in the values.
+    contexts: Vec<Box<[Box<str>]>>,
+}
+
+/// How many lists of settings get a statement of their own.
+const MOST_CONTEXTS: usize = 32;
+
+/// Whether the name of a setting can stand in SQL as it is.
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'))
 }
 
 impl Statements {
@@ -62,6 +78,25 @@ impl Statements {
         }
         self.pending.push_back(name);
         true
+    }
+
+    /// The statement that sets these. With the names in its text PostgreSQL has half the parameters to read.
+    pub(super) fn context(&mut self, settings: &[(&str, &str)]) -> Name {
+        let is_it = |known: &[Box<str>]| {
+            known.len() == settings.len()
+                && known.iter().zip(settings).all(|(known, (name, _))| **known == **name)
+        };
+        let place = match self.contexts.iter().position(|known| is_it(known)) {
+            Some(place) => place,
+            None if self.contexts.len() < MOST_CONTEXTS
+                && settings.iter().all(|(name, _)| is_plain(name)) =>
+            {
+                self.contexts.push(settings.iter().map(|(name, _)| (*name).into()).collect());
+                self.contexts.len() - 1
+            }
+            None => return Name::Settings(settings.len()),
+        };
+        u8::try_from(place).map_or(Name::Settings(settings.len()), Name::Context)
     }
 
     /// A ParseComplete arrived.
@@ -118,6 +153,23 @@ mod tests {
         s.settle();
         assert!(s.has(Name::Call(1)));
         assert!(s.needs_parse(Name::Call(2)), "skipped after an error");
+    }
+
+    #[test]
+    fn a_context_is_known_by_the_names_of_its_settings() {
+        let mut s = Statements::default();
+        let one = s.context(&[("role", "a"), ("request.path", "/x")]);
+        assert_eq!(one, s.context(&[("role", "b"), ("request.path", "/y")]));
+        assert_ne!(one, s.context(&[("role", "a")]));
+        assert_ne!(one, s.context(&[("role", "a"), ("request.method", "GET")]));
+        assert_eq!(s.context(&[("role", "a"), ("a'; --", "x")]), Name::Settings(2));
+        for i in 0..100 {
+            let name = format!("app.s{i}");
+            s.context(&[("role", "a"), (&name, "")]);
+        }
+        assert_eq!(s.contexts.len(), MOST_CONTEXTS);
+        assert_eq!(s.context(&[("role", "a"), ("app.late", "")]), Name::Settings(2));
+        assert_eq!(one, s.context(&[("role", "c"), ("request.path", "/z")]));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! [`Lease`]: a connection on loan. Its drop decides what becomes of the connection.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bedplate_core::Problem;
-use tokio::time::timeout_at;
+use bedplate_core::{Problem, Timer};
 
 use super::state::Shared;
 use crate::error::Error;
@@ -69,7 +69,14 @@ impl Lease {
         deadline: Option<Instant>,
     ) -> Result<Outcome, Error> {
         let Some(connection) = &mut self.connection else { return Err(GONE) };
-        within(deadline, connection.run(context, calls, end, sink)).await
+        let mut timer = connection.take_timer();
+        let ran = {
+            // Pinned here, where it is made: it is large.
+            let run = pin!(connection.run(context, calls, end, sink));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
     }
 
     /// BEGIN, context and calls in one pipeline; then `check` decides between COMMIT and ROLLBACK. A problem of
@@ -84,13 +91,20 @@ impl Lease {
         deadline: Option<Instant>,
     ) -> Result<Outcome, Error> {
         let Some(connection) = &mut self.connection else { return Err(GONE) };
-        within(deadline, connection.run_checked(context, calls, mode, sink, check)).await
+        let mut timer = connection.take_timer();
+        let ran = {
+            let run = pin!(connection.run_checked(context, calls, mode, sink, check));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
     }
 }
 
 const GONE: Error = Error::Misuse("the lease has no connection");
 
 async fn within<T>(
+    timer: &mut Timer,
     deadline: Option<Instant>,
     run: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
@@ -98,7 +112,7 @@ async fn within<T>(
         None => run.await,
         // Nothing is sent that is too late already.
         Some(deadline) if deadline <= Instant::now() => Err(Error::Timeout),
-        Some(deadline) => timeout_at(deadline.into(), run).await.unwrap_or(Err(Error::Timeout)),
+        Some(deadline) => timer.within(deadline, run).await.unwrap_or(Err(Error::Timeout)),
     }
 }
 

@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::time::timeout_at;
-
 use crate::error::Error;
 use crate::pipeline::{Call, Context, End, Outcome, RowSink};
 use crate::transport::Connector;
@@ -99,7 +97,7 @@ impl Pool {
     pub async fn acquire(&self, deadline: Option<Instant>) -> Result<Lease, Error> {
         let started = Instant::now();
         loop {
-            match self.0.take(started)? {
+            match self.0.take()? {
                 state::Taken::Idle(mut lease) => {
                     if lease.is_alive().await {
                         return Ok(lease);
@@ -107,13 +105,13 @@ impl Pool {
                     // Its drop makes room; try the next one.
                     self.0.was_dead();
                 }
-                state::Taken::Queued(mut place) => {
+                state::Taken::Queued(mut place, mut timer) => {
                     let limit = started + self.0.settings.wait;
                     let until = deadline.map_or(limit, |d| d.min(limit));
-                    return match timeout_at(until.into(), &mut place).await {
-                        Ok(Ok(granted)) => self.0.granted(granted, started),
-                        Ok(Err(_)) => Err(Error::Unavailable("the pool is closed".to_owned())),
-                        Err(_) => {
+                    return match timer.within(until, &mut place).await {
+                        Some(Ok(granted)) => self.0.granted(granted, started, timer),
+                        Some(Err(_)) => Err(Error::Unavailable("the pool is closed".to_owned())),
+                        None => {
                             drop(place);
                             self.0.timed_out();
                             Err(if until < limit {

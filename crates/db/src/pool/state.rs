@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use bedplate_core::Timer;
 use rand::RngExt as _;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -18,13 +19,17 @@ use crate::transport::Connector;
 /// How often idle connections are looked at, and a server that is down is tried without any request.
 const ROUND: Duration = Duration::from_secs(1);
 
+/// Timers kept for the next to wait.
+const KEPT_TIMERS: usize = 64;
+
 /// What a waiting request gets.
 pub(super) type Granted = Result<Lease, String>;
 
 pub(super) enum Taken {
     /// To be checked before use.
     Idle(Lease),
-    Queued(oneshot::Receiver<Granted>),
+    /// With a timer for the wait.
+    Queued(oneshot::Receiver<Granted>, Timer),
 }
 
 pub(super) struct Shared {
@@ -48,6 +53,8 @@ struct State {
     size: usize,
     connecting: usize,
     waiters: VecDeque<oneshot::Sender<Granted>>,
+    /// Of those who waited before.
+    timers: Vec<Timer>,
     gate: Gate,
     closed: bool,
     acquired: u64,
@@ -71,14 +78,13 @@ impl Shared {
     }
 
     /// An idle connection, or a place in the queue.
-    pub(super) fn take(self: &Arc<Self>, started: Instant) -> Result<Taken, Error> {
+    pub(super) fn take(self: &Arc<Self>) -> Result<Taken, Error> {
         let mut state = self.lock();
         if state.closed {
             return Err(Error::Unavailable("the pool is closed".to_owned()));
         }
         if let Some(idle) = state.idle.pop() {
             state.acquired += 1;
-            state.waited += started.elapsed();
             drop(state);
             return Ok(Taken::Idle(Lease::new(Arc::clone(self), idle.connection)));
         }
@@ -92,7 +98,8 @@ impl Shared {
         let (sender, receiver) = oneshot::channel();
         state.waiters.push_back(sender);
         self.arrange(&mut state);
-        Ok(Taken::Queued(receiver))
+        let timer = state.timers.pop().unwrap_or_default();
+        Ok(Taken::Queued(receiver, timer))
     }
 
     /// What [`Shared::take`] gave cannot be used.
@@ -100,8 +107,11 @@ impl Shared {
         self.lock().acquired -= 1;
     }
 
-    pub(super) fn granted(&self, granted: Granted, started: Instant) -> Result<Lease, Error> {
+    pub(super) fn granted(&self, granted: Granted, started: Instant, timer: Timer) -> Result<Lease, Error> {
         let mut state = self.lock();
+        if state.timers.len() < KEPT_TIMERS {
+            state.timers.push(timer);
+        }
         match granted {
             Ok(lease) => {
                 state.acquired += 1;
@@ -177,7 +187,8 @@ impl Shared {
         if !connection.is_clean() {
             return self.discard(connection, "not clean");
         }
-        if connection.created.elapsed() >= connection.lifetime(self.settings.lifetime) {
+        let now = Instant::now();
+        if now.duration_since(connection.created) >= connection.lifetime(self.settings.lifetime) {
             return self.discard(connection, "lifetime");
         }
         let mut state = self.lock();
@@ -196,7 +207,7 @@ impl Shared {
                 },
             }
         }
-        state.idle.push(Idle { connection, since: Instant::now() });
+        state.idle.push(Idle { connection, since: now });
     }
 
     fn discard(self: &Arc<Self>, connection: Box<Connection>, why: &'static str) {
