@@ -108,6 +108,9 @@ impl Handler for Api {
 impl<'a> Call<'a> {
     /// The query string in the shared grammar; `reserved` keys are left over.
     fn parse_query(&self, reserved: fn(&str) -> bool, arguments: bool) -> Result<Parsed<'a>> {
+        if self.request.query().is_empty() {
+            return Ok(Parsed::default());
+        }
         let options = Options { reserved, arguments, ..Options::NATIVE };
         Ok(syntax::parse(self.request.query(), self.api.data.limits(), &options)?)
     }

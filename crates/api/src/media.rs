@@ -12,8 +12,11 @@ const MERGE_PATCH: &[&str] = &["application/json", "application/merge-patch+json
 /// Whether the client takes JSON (RFC 9110 §12.5.1). Without an `Accept` it takes anything.
 pub(crate) fn check_accept(headers: &HeaderMap) -> Result<(), Problem> {
     let mut values = headers.get_all(ACCEPT).iter().peekable();
-    if values.peek().is_none() {
-        return Ok(());
+    match values.peek().map(|value| value.as_bytes()) {
+        None => return Ok(()),
+        // What nearly all clients send. Nothing that may follow is more specific.
+        Some(b"application/json") => return Ok(()),
+        Some(_) => {}
     }
     let ranges = values.filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(','));
     let mut best: Option<(u8, bool)> = None;

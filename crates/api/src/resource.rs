@@ -23,23 +23,35 @@ pub(crate) struct Resource {
 impl Resource {
     /// 404 for what does not exist and for what the caller may not know of, alike.
     pub fn get(call: &Call<'_>, name: &str) -> Result<Self> {
-        let data = &call.api.data;
-        let catalog = data.catalog();
-        let role = data.role(&catalog, call.ctx)?;
-        let id = catalog.find_relation(None, name).ok_or_else(|| Problem::new(&NOT_FOUND))?;
-        let resource = Self { catalog, role, id };
-        if VERBS.iter().any(|verb| resource.allows(call, *verb)) {
-            return Ok(resource);
-        }
-        data.permit(call.ctx, &resource.catalog, role, id, Verb::Select)?;
+        let resource = Self::find(call, name)?;
+        resource.check_known(call)?;
         Ok(resource)
     }
 
     /// As [`Resource::get`], for a verb that the caller must have: refused before a body is read.
     pub fn get_for(call: &Call<'_>, name: &str, verb: Verb) -> Result<Self> {
-        let resource = Self::get(call, name)?;
-        call.api.data.permit(call.ctx, &resource.catalog, resource.role, resource.id, verb)?;
+        let resource = Self::find(call, name)?;
+        if !resource.allows(call, verb) {
+            resource.check_known(call)?;
+            call.api.data.permit(call.ctx, &resource.catalog, resource.role, resource.id, verb)?;
+        }
         Ok(resource)
+    }
+
+    fn find(call: &Call<'_>, name: &str) -> Result<Self> {
+        let data = &call.api.data;
+        let catalog = data.catalog();
+        let role = data.role(&catalog, call.ctx)?;
+        let id = catalog.find_relation(None, name).ok_or_else(|| Problem::new(&NOT_FOUND))?;
+        Ok(Self { catalog, role, id })
+    }
+
+    /// Whether the caller may do anything with it, and so may know of it.
+    fn check_known(&self, call: &Call<'_>) -> Result<()> {
+        if VERBS.iter().any(|verb| self.allows(call, *verb)) {
+            return Ok(());
+        }
+        call.api.data.permit(call.ctx, &self.catalog, self.role, self.id, Verb::Select)
     }
 
     pub fn allows(&self, call: &Call<'_>, verb: Verb) -> bool {

@@ -11,10 +11,12 @@ use bedplate_core::{Problem, SystemClock};
 use bedplate_http::Authentication;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::{Algorithm, Auth, Issuer};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName};
 
 use super::keys::{Held, Key, Keys, key_id};
+
+static API_KEY: HeaderName = HeaderName::from_static("apikey");
 
 bedplate_core::codes! {
     /// An issuer's settings contradict each other.
@@ -112,7 +114,7 @@ impl bedplate_http::Authenticator for FromHeaders {
 
 /// A credential given twice is ambiguous, and one that is not ASCII is none of ours: both are refused.
 fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Problem> {
-    let one = |name: &str| -> Result<Option<&str>, Problem> {
+    let one = |name: &HeaderName| -> Result<Option<&str>, Problem> {
         let mut values = headers.get_all(name).iter();
         let Some(value) = values.next() else { return Ok(None) };
         let text = value.to_str().ok().filter(|_| values.next().is_none());
@@ -121,5 +123,5 @@ fn credentials(headers: &HeaderMap) -> Result<Credentials<'_>, Problem> {
                 .detail(format!("one {name} header is expected"))
         })
     };
-    Ok(Credentials { api_key: one("apikey")?, authorization: one(AUTHORIZATION.as_str())? })
+    Ok(Credentials { api_key: one(&API_KEY)?, authorization: one(&AUTHORIZATION)? })
 }
