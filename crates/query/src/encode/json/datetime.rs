@@ -1,9 +1,39 @@
 //! Dates and times in ISO 8601 as `to_json` writes them: `T` between date and time, fractions without trailing zeros,
 //! years before 1 with ` BC`, years past 9999 with all their digits.
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::BytesMut;
 
 const MICROS_A_DAY: i64 = 86_400_000_000;
+
+/// More than the longest text has: a year of six digits, a fraction, a zone and ` BC`.
+const MOST: usize = 64;
+
+/// Put together here and copied out at once.
+struct Text {
+    bytes: [u8; MOST],
+    length: usize,
+}
+
+impl Text {
+    fn new() -> Self {
+        Self { bytes: [b'"'; MOST], length: 1 }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    /// A separator and two digits.
+    fn push_two(&mut self, separator: u8, value: i64) {
+        self.push(&[separator, b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
+    }
+
+    fn end(mut self, before_christ: bool, out: &mut BytesMut) {
+        self.push(if before_christ { b" BC\"" } else { b"\"" });
+        out.extend_from_slice(&self.bytes[..self.length]);
+    }
+}
 
 /// Days since 2000-01-01.
 pub(super) fn push_date(days: i32, out: &mut BytesMut) {
@@ -11,9 +41,9 @@ pub(super) fn push_date(days: i32, out: &mut BytesMut) {
         i32::MAX => out.extend_from_slice(b"\"infinity\""),
         i32::MIN => out.extend_from_slice(b"\"-infinity\""),
         _ => {
-            out.put_u8(b'"');
-            let before_christ = push_day(i64::from(days), out);
-            end(before_christ, out);
+            let mut text = Text::new();
+            let before_christ = push_day(i64::from(days), &mut text);
+            text.end(before_christ, out);
         }
     }
 }
@@ -24,25 +54,21 @@ pub(super) fn push_timestamp(micros: i64, zone: &str, out: &mut BytesMut) {
         i64::MAX => out.extend_from_slice(b"\"infinity\""),
         i64::MIN => out.extend_from_slice(b"\"-infinity\""),
         _ => {
-            out.put_u8(b'"');
-            let before_christ = push_day(micros.div_euclid(MICROS_A_DAY), out);
-            push_time(micros.rem_euclid(MICROS_A_DAY), out);
-            out.extend_from_slice(zone.as_bytes());
-            end(before_christ, out);
+            let mut text = Text::new();
+            let before_christ = push_day(micros.div_euclid(MICROS_A_DAY), &mut text);
+            push_time(micros.rem_euclid(MICROS_A_DAY), &mut text);
+            text.push(zone.as_bytes());
+            text.end(before_christ, out);
         }
     }
 }
 
-fn end(before_christ: bool, out: &mut BytesMut) {
-    out.extend_from_slice(if before_christ { b" BC\"" } else { b"\"" });
-}
-
 /// `THH:MM:SS[.ffffff]`
-fn push_time(micros: i64, out: &mut BytesMut) {
+fn push_time(micros: i64, out: &mut Text) {
     let seconds = micros / 1_000_000;
-    push_two(b'T', seconds / 3600, out);
-    push_two(b':', seconds / 60 % 60, out);
-    push_two(b':', seconds % 60, out);
+    out.push_two(b'T', seconds / 3600);
+    out.push_two(b':', seconds / 60 % 60);
+    out.push_two(b':', seconds % 60);
     let mut fraction = micros % 1_000_000;
     if fraction == 0 {
         return;
@@ -53,12 +79,12 @@ fn push_time(micros: i64, out: &mut BytesMut) {
         fraction /= 10;
     }
     let end = digits.iter().rposition(|digit| *digit != b'0').unwrap_or(0);
-    out.extend_from_slice(&digits[..=end]);
+    out.push(&digits[..=end]);
 }
 
 /// `YYYY-MM-DD` in the proleptic Gregorian calendar; true for years before 1. The year starts in March while
 /// computing, so that the leap day is its last, and 400 years are 146,097 days.
-fn push_day(days: i64, out: &mut BytesMut) -> bool {
+fn push_day(days: i64, out: &mut Text) -> bool {
     // From 0000-03-01 to 2000-01-01.
     let days = days + 730_425;
     let era = days.div_euclid(146_097);
@@ -73,14 +99,9 @@ fn push_day(days: i64, out: &mut BytesMut) -> bool {
     let shown = if before_christ { 1 - year } else { year };
     let mut buffer = itoa::Buffer::new();
     let text = buffer.format(shown);
-    out.extend_from_slice(&b"0000"[text.len().min(4)..]);
-    out.extend_from_slice(text.as_bytes());
-    push_two(b'-', month, out);
-    push_two(b'-', day, out);
+    out.push(&b"0000"[text.len().min(4)..]);
+    out.push(text.as_bytes());
+    out.push_two(b'-', month);
+    out.push_two(b'-', day);
     before_christ
-}
-
-/// A separator and two digits.
-fn push_two(separator: u8, value: i64, out: &mut BytesMut) {
-    out.extend_from_slice(&[separator, b'0' + (value / 10) as u8, b'0' + (value % 10) as u8]);
 }

@@ -4,6 +4,8 @@ use bytes::{BufMut as _, BytesMut};
 
 /// Bytes looked at together; the check of a block compiles to a few vector instructions.
 const BLOCK: usize = 32;
+/// How far behind an escaped character the next one is looked for first.
+const NEAR: usize = 16;
 
 #[inline]
 fn special(byte: u8) -> bool {
@@ -12,24 +14,36 @@ fn special(byte: u8) -> bool {
 
 /// Writes UTF-8 text in quotes: `"`, `\` and control characters escaped, everything else as it is.
 pub fn push_string(text: &[u8], out: &mut BytesMut) {
-    out.reserve(text.len() + 2);
+    out.reserve(text.len() + text.len() / 8 + 2);
     out.put_u8(b'"');
-    let mut rest = text;
-    while let Some(at) = find(rest) {
-        let (plain, tail) = rest.split_at(at);
-        out.extend_from_slice(plain);
-        escape(tail[0], out);
-        rest = &tail[1..];
+    // Written up to here; a character that stands behind its backslash as it is goes with what follows it.
+    let mut written = 0;
+    let mut at = 0;
+    while let Some(found) = find(&text[at..]) {
+        at += found;
+        out.extend_from_slice(&text[written..at]);
+        written = at;
+        if matches!(text[at], b'"' | b'\\') {
+            out.put_u8(b'\\');
+        } else {
+            escape(text[at], out);
+            written += 1;
+        }
+        at += 1;
     }
-    out.extend_from_slice(rest);
+    out.extend_from_slice(&text[written..]);
     out.put_u8(b'"');
 }
 
-/// The first byte that must be escaped.
+/// The first byte that must be escaped. Where there was one the next may be near, so the beginning is looked at by words.
 #[inline]
 fn find(text: &[u8]) -> Option<usize> {
-    let mut blocks = text.chunks_exact(BLOCK);
-    let mut at = 0;
+    let (near, far) = text.split_at(text.len().min(NEAR));
+    if let Some(found) = find_in_words(near) {
+        return Some(found);
+    }
+    let mut blocks = far.chunks_exact(BLOCK);
+    let mut at = near.len();
     for block in blocks.by_ref() {
         // No early exit inside the block, so that it can be done at once.
         if block.iter().fold(false, |found, byte| found | special(*byte)) {
@@ -63,7 +77,6 @@ fn find_in_words(text: &[u8]) -> Option<usize> {
 
 fn escape(byte: u8, out: &mut BytesMut) {
     let short = match byte {
-        b'"' | b'\\' => byte,
         0x08 => b'b',
         0x0c => b'f',
         b'\n' => b'n',
