@@ -28,16 +28,15 @@ pub struct LocalConfig {
     /// Role names that mean [`PrincipalKind::Anonymous`] and [`PrincipalKind::Service`].
     pub anon_role: String,
     pub service_role: String,
-    /// Seconds by which clocks may differ.
     /// Reads the claims of our own tokens as PostgREST does, instead of by `issuer`, `audiences` and `default_role`.
     pub postgrest: Option<PostgrestRules>,
+    /// Seconds by which clocks may differ.
     pub leeway: i64,
     pub max_token_bytes: usize,
     /// Tokens of usual size that are kept; large ones count for several.
     pub cache_entries: usize,
 }
 
-impl Default for LocalConfig {
 /// PostgREST's reading of claims: those that are `null` count as absent, and a token that names no audience is for
 /// everybody.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +48,7 @@ pub struct PostgrestRules {
     pub default_role: Option<String>,
 }
 
+impl Default for LocalConfig {
     fn default() -> Self {
         Self {
             issuer: None,
@@ -56,8 +56,8 @@ pub struct PostgrestRules {
             default_role: "authenticated".to_owned(),
             anon_role: "anon".to_owned(),
             service_role: "service_role".to_owned(),
-            leeway: 30,
             postgrest: None,
+            leeway: 30,
             max_token_bytes: 8 * 1024,
             cache_entries: 10_000,
         }
@@ -226,10 +226,10 @@ impl Verifier {
 
     fn check_local(&self, token: &Unverified<'_>) -> Result<Principal, Problem> {
         self.ring.load().verify(token)?;
-        let issuer = claims::string(&token.claims, "iss")?;
         if let Some(rules) = &self.config.postgrest {
             return self.check_as_postgrest(token, rules);
         }
+        let issuer = claims::string(&token.claims, "iss")?;
         if self.config.issuer.as_deref().is_some_and(|expected| issuer != Some(expected)) {
             return Err(invalid("iss is not ours"));
         }
@@ -311,12 +311,12 @@ impl Verifier {
     }
 }
 
-/// The claims for SQL, always with the effective role; the payload as it stood when it already says so.
-fn claims_text(claims: &Map<String, Value>, payload: &str, role: &str) -> String {
 fn subject(token: &Unverified<'_>) -> Result<Option<Arc<str>>, Problem> {
     Ok(claims::string(&token.claims, "sub")?.map(Into::into))
 }
 
+/// The claims for SQL, always with the effective role; the payload as it stood when it already says so.
+fn claims_text(claims: &Map<String, Value>, payload: &str, role: &str) -> String {
     if claims.get("role").and_then(Value::as_str) == Some(role) {
         return payload.to_owned();
     }

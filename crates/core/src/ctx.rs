@@ -54,11 +54,11 @@ pub struct RequestInfo {
     pub path: String,
     /// JSON object of lower-case header names to values; credentials are left out.
     pub headers: String,
+    /// JSON object of cookies, for front doors whose SQL may see them (`request.cookies`).
+    pub cookies: Option<String>,
 }
 
 /// The context of one request: the caller, the id, the deadline. A user transaction can only be opened from it.
-    /// JSON object of cookies, for front doors whose SQL may see them (`request.cookies`).
-    pub cookies: Option<String>,
 #[derive(Debug, Clone)]
 pub struct Ctx {
     pub principal: Arc<Principal>,
