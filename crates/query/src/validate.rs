@@ -6,6 +6,7 @@
 pub mod body;
 mod dates;
 mod literal;
+pub mod payload;
 mod rules;
 mod value;
 

@@ -64,38 +64,23 @@ pub fn parse_rows(body: &[u8], limits: &Limits) -> Result<Rows> {
         reader.end()?;
         return Ok(Rows::One(object));
     }
-    reader.at += 1;
-    reader.depth += 1;
     let mut rows = Vec::new();
-    reader.space();
-    if reader.peek() == Some(b']') {
-        reader.at += 1;
-        reader.end()?;
-        return Ok(Rows::Many(rows));
-    }
-    loop {
-        reader.space();
-        if rows.len() >= limits.items {
-            return Err(too_much("items in one array", limits.items));
-        }
+    reader.array(|reader| {
         rows.push(reader.fields()?);
-        reader.space();
-        match reader.next() {
-            Some(b',') => {}
-            Some(b']') => break,
-            _ => return Err(reader.before("a comma or the end of the array")),
-        }
-    }
+        Ok(())
+    })?;
     reader.end()?;
     Ok(Rows::Many(rows))
 }
 
-struct Reader<'b> {
+pub(super) struct Reader<'b> {
     text: &'b str,
     at: usize,
     depth: usize,
     keys: usize,
     limits: Limits,
+    /// Whether keys may stand twice in one object.
+    lenient: bool,
 }
 
 /// Keys of one object; a set only when there are many.
@@ -121,13 +106,18 @@ impl<'b> Seen<'b> {
 }
 
 impl<'b> Reader<'b> {
-    fn new(body: &'b [u8], limits: &Limits) -> Result<Self> {
+    pub(super) fn new(body: &'b [u8], limits: &Limits) -> Result<Self> {
         let text = std::str::from_utf8(body)
             .map_err(|e| fault(format!("the body is not UTF-8 (byte {})", e.valid_up_to())))?;
-        Ok(Self { text, at: 0, depth: 0, keys: 0, limits: *limits })
+        Ok(Self { text, at: 0, depth: 0, keys: 0, limits: *limits, lenient: false })
     }
 
-    fn peek(&self) -> Option<u8> {
+    /// Keys may stand twice in one object; what that means is the caller's to say.
+    pub(super) fn lenient(self) -> Self {
+        Self { lenient: true, ..self }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
@@ -137,13 +127,13 @@ impl<'b> Reader<'b> {
         Some(byte)
     }
 
-    fn space(&mut self) {
+    pub(super) fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
-    fn end(&mut self) -> Result<()> {
+    pub(super) fn end(&mut self) -> Result<()> {
         self.space();
         if self.at == self.text.len() { Ok(()) } else { Err(self.here("the end of the body")) }
     }
@@ -171,7 +161,7 @@ impl<'b> Reader<'b> {
     }
 
     /// An object whose values are wanted.
-    fn fields(&mut self) -> Result<Object> {
+    pub(super) fn fields(&mut self) -> Result<Object> {
         let mut fields = Object::new();
         if self.peek() != Some(b'{') {
             return Err(self.here("an object"));
@@ -186,10 +176,10 @@ impl<'b> Reader<'b> {
         Ok(fields)
     }
 
-    fn value(&mut self) -> Result<()> {
+    pub(super) fn value(&mut self) -> Result<()> {
         match self.peek() {
             Some(b'{') => self.object(|_, _| Ok(())),
-            Some(b'[') => self.array(),
+            Some(b'[') => self.array(Self::value),
             Some(b'"') => self.string().map(|_| ()),
             Some(b't') => self.word("true"),
             Some(b'f') => self.word("false"),
@@ -199,7 +189,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn object(&mut self, mut field: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
+    pub(super) fn object(&mut self, mut field: impl FnMut(&str, &str) -> Result<()>) -> Result<()> {
         self.at += 1;
         self.enter()?;
         let mut seen = Seen::default();
@@ -227,7 +217,7 @@ impl<'b> Reader<'b> {
             let from = self.at;
             self.value()?;
             field(&key, &self.text[from..self.at])?;
-            if !seen.insert(key.clone()) {
+            if !self.lenient && !seen.insert(key.clone()) {
                 return Err(
                     fault(format!("the key {key:?} stands twice in one object")).field(key, "is given twice")
                 );
@@ -243,7 +233,8 @@ impl<'b> Reader<'b> {
         Ok(())
     }
 
-    fn array(&mut self) -> Result<()> {
+    /// An array; `item` reads each of its values.
+    pub(super) fn array(&mut self, mut item: impl FnMut(&mut Self) -> Result<()>) -> Result<()> {
         self.at += 1;
         self.enter()?;
         self.space();
@@ -259,7 +250,7 @@ impl<'b> Reader<'b> {
                 return Err(too_much("items in one array", self.limits.items));
             }
             self.space();
-            self.value()?;
+            item(self)?;
             self.space();
             match self.next() {
                 Some(b',') => {}

@@ -81,7 +81,8 @@ pub fn insert_with(path: &str, body: &str, query: &str, change: impl FnOnce(&mut
                 columns.push(key.as_str().into());
             }
         }
-        Rows::Many { columns, body: values.push(Value::Json(body.into())).unwrap() }
+        let body = values.push(Value::Json(body.into())).unwrap();
+        Rows::Many { columns, body, matching: Vec::new() }
     } else {
         Rows::One(fields(&json, &mut values))
     };
@@ -118,7 +119,8 @@ pub fn update(name: &str, body: &str, query: &str) -> Request {
     let set = fields(&serde_json::from_str(body).unwrap(), &mut values);
     let filters = std::mem::take(&mut node.filters);
     let returning = Returning::Rows(node);
-    let update = Update { target: target(name), set, filters, returning, style: Style::NATIVE };
+    let reset = Vec::new();
+    let update = Update { target: target(name), set, reset, filters, returning, style: Style::NATIVE };
     Request { operation: Operation::Update(update), values }
 }
 
