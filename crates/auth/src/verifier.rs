@@ -1,6 +1,7 @@
 //! Tokens to principals, with a cache of what was verified.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bedplate_core::{Clock, Principal, PrincipalKind, Problem};
@@ -307,6 +308,7 @@ impl Verifier {
             subject,
             claims: claims.into(),
             expires_at: times.expires_at,
+            logged_as: OnceLock::new(),
         })
     }
 }

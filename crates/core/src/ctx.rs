@@ -1,6 +1,6 @@
 //! Who asks, and under what limits: every service function takes a [`Ctx`] first.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// What kind of caller a [`Principal`] is. The database role decides what it may do; the kind decides which
@@ -27,6 +27,8 @@ pub struct Principal {
     pub claims: Arc<str>,
     /// The `exp` claim in seconds since the Unix epoch; long-lived things (streams, sockets) end there.
     pub expires_at: Option<i64>,
+    /// What logs show in place of the subject; made by the first line that shows it.
+    pub logged_as: OnceLock<Box<str>>,
 }
 
 impl Principal {
@@ -38,6 +40,7 @@ impl Principal {
             subject: None,
             claims: format!("{{\"role\":{}}}", serde_json::Value::from(role)).into(),
             expires_at: None,
+            logged_as: OnceLock::new(),
         }
     }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
@@ -26,8 +27,8 @@ pub(crate) struct Entry<'a> {
     pub request_id: &'a str,
     pub trace_id: &'a str,
     pub principal: &'a str,
-    pub subject: Option<String>,
-    pub client: std::net::IpAddr,
+    pub subject: Option<&'a str>,
+    pub client: IpAddr,
 }
 
 #[derive(Default)]
@@ -48,27 +49,30 @@ pub(crate) fn write(entry: &Entry<'_>, sink: &dyn LineSink) {
         scratch.date(now.as_secs());
         let Scratch { line, date, .. } = scratch;
         line.clear();
-        // Writing to a string cannot fail.
-        let _ = write!(line, "{{\"timestamp\":\"{date}.{:06}Z\",\"level\":\"INFO\"", now.subsec_micros());
-        text(line, "method", entry.method);
-        text(line, "path", entry.path);
+        line.push_str("{\"timestamp\":\"");
+        line.push_str(date);
+        line.push('.');
+        six_digits(line, now.subsec_micros());
+        line.push_str("Z\",\"level\":\"INFO\"");
+        plain(line, ",\"method\":\"", entry.method);
+        text(line, ",\"path\":\"", entry.path);
         if let Some(query) = &entry.query {
-            text(line, "query", query);
+            text(line, ",\"query\":\"", query);
         }
-        text(line, "class", entry.class);
-        let _ = write!(
-            line,
-            ",\"status\":{},\"duration_us\":{},\"db_us\":{},\"bytes\":{}",
-            entry.status, entry.duration_us, entry.db_us, entry.bytes
-        );
-        text(line, "request_id", entry.request_id);
-        text(line, "trace_id", entry.trace_id);
-        text(line, "principal", entry.principal);
-        if let Some(subject) = &entry.subject {
-            text(line, "subject", subject);
+        plain(line, ",\"class\":\"", entry.class);
+        number(line, ",\"status\":", entry.status);
+        number(line, ",\"duration_us\":", entry.duration_us);
+        number(line, ",\"db_us\":", entry.db_us);
+        number(line, ",\"bytes\":", entry.bytes);
+        plain(line, ",\"request_id\":\"", entry.request_id);
+        plain(line, ",\"trace_id\":\"", entry.trace_id);
+        plain(line, ",\"principal\":\"", entry.principal);
+        if let Some(subject) = entry.subject {
+            plain(line, ",\"subject\":\"", subject);
         }
-        let _ = write!(line, ",\"client\":\"{}\"", entry.client);
-        line.push_str(",\"target\":\"access\"}\n");
+        line.push_str(",\"client\":\"");
+        address(line, entry.client);
+        line.push_str("\",\"target\":\"access\"}\n");
         sink.line(line.as_bytes());
     });
 }
@@ -87,11 +91,47 @@ impl Scratch {
     }
 }
 
-fn text(line: &mut String, name: &str, value: &str) {
-    line.push_str(",\"");
-    line.push_str(name);
-    line.push_str("\":\"");
-    if value.bytes().any(|b| b < 0x20 || matches!(b, b'"' | b'\\')) {
+/// A value without anything to escape: a token, a name of ours, an id that was checked. `key` ends with the opening quote.
+fn plain(line: &mut String, key: &'static str, value: &str) {
+    debug_assert!(!value.bytes().any(must_be_escaped), "{key}{value}");
+    line.push_str(key);
+    line.push_str(value);
+    line.push('"');
+}
+
+fn number(line: &mut String, key: &'static str, value: impl itoa::Integer) {
+    line.push_str(key);
+    line.push_str(itoa::Buffer::new().format(value));
+}
+
+fn six_digits(line: &mut String, value: u32) {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(value);
+    line.push_str(&"000000"[digits.len().min(6)..]);
+    line.push_str(digits);
+}
+
+fn address(line: &mut String, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        // Writing to a string cannot fail.
+        let _ = write!(line, "{address}");
+        return;
+    };
+    for (at, octet) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            line.push('.');
+        }
+        line.push_str(itoa::Buffer::new().format(octet));
+    }
+}
+
+fn must_be_escaped(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
+}
+
+fn text(line: &mut String, key: &'static str, value: &str) {
+    line.push_str(key);
+    if value.bytes().any(must_be_escaped) {
         for c in value.chars() {
             match c {
                 '"' => line.push_str("\\\""),
@@ -149,6 +189,9 @@ mod tests {
         assert_eq!(line["status"], 200);
         assert_eq!(line["target"], "access");
         assert_eq!(line["client"], "::1");
+        write(&Entry { client: "203.0.113.7".parse().unwrap(), ..entry }, &kept);
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(text.lines().last().unwrap().contains(",\"client\":\"203.0.113.7\","));
         let stamp = line["timestamp"].as_str().unwrap();
         let form = &time::format_description::well_known::Rfc3339;
         let at = OffsetDateTime::parse(stamp, form).unwrap();

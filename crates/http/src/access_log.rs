@@ -23,7 +23,10 @@ pub(crate) fn write(exchange: &Exchange, status: u16, bytes: u64, class: &str) {
         Some(PrincipalKind::User) => "user",
         Some(PrincipalKind::Service) => "service",
     };
-    let subject = principal.and_then(|p| p.subject.as_deref()).map(subject_hash);
+    let subject = principal.and_then(|principal| {
+        let subject = principal.subject.as_deref()?;
+        Some(&**principal.logged_as.get_or_init(|| subject_hash(subject).into()))
+    });
     if let Some(sink) = &exchange.app().config.access_lines {
         let entry = Entry {
             method: exchange.method.as_str(),

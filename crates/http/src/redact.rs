@@ -1,6 +1,6 @@
 //! The one list of names whose values never reach a log, a metric or SQL's `request.headers`.
 
-/// Sorted; compared without case, `-` and `_` alike (security.md §4, "logs").
+/// Compared without case, `-` and `_` alike (security.md §4, "logs").
 const SENSITIVE: &[&str] = &[
     "access_token",
     "apikey",
@@ -48,7 +48,8 @@ pub fn is_sensitive(name: &str) -> bool {
     for (to, from) in folded.iter_mut().zip(name.bytes()) {
         *to = if from == b'-' { b'_' } else { from.to_ascii_lowercase() };
     }
-    SENSITIVE.binary_search_by(|known| known.as_bytes().cmp(folded)).is_ok()
+    // The length alone tells nearly all of them apart, which is quicker than a search.
+    SENSITIVE.iter().any(|known| known.len() == folded.len() && known.as_bytes() == folded)
 }
 
 /// The keys of a query string without their values, as the client wrote them, at most 200 bytes.
@@ -74,7 +75,7 @@ mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_spelling() {
-        assert!(SENSITIVE.is_sorted());
+        assert!(SENSITIVE.is_sorted() && SENSITIVE.iter().all(|name| name.len() <= 20));
         for name in ["Authorization", "X-Api-Key", "new_password", "SET-COOKIE", "token"] {
             assert!(is_sensitive(name), "{name}");
         }

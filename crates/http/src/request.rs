@@ -79,6 +79,9 @@ impl Request {
 /// Percent-decodes one path segment, once. Refuses broken escapes, bytes that are not UTF-8, and control
 /// characters (ASVS 1.1.1, 1.3.7).
 pub fn decode_segment(raw: &str) -> Result<Cow<'_, str>, Problem> {
+    if raw.bytes().all(|b| b.is_ascii_graphic() && b != b'%') {
+        return Ok(Cow::Borrowed(raw));
+    }
     let fault = |detail| Problem::new(&MALFORMED).detail(detail);
     if has_broken_escape(raw.as_bytes()) {
         return Err(fault("The path has a % that is not followed by two hexadecimal digits"));

@@ -1,7 +1,7 @@
 //! What SQL may know of the request: the settings `request.method`, `request.path` and `request.headers`.
 
 use bedplate_core::RequestInfo;
-use http::Method;
+use http::{HeaderName, Method};
 
 use crate::config::SqlHeaders;
 use crate::redact::is_sensitive;
@@ -51,22 +51,42 @@ fn method(method: &Method) -> &'static str {
 fn headers_json(headers: &http::HeaderMap, shown: &SqlHeaders) -> String {
     let mut json = String::with_capacity(32 * headers.len() + 64);
     json.push('{');
-    for name in headers.keys() {
-        if !shown.has(name.as_str()) || is_sensitive(name.as_str()) {
-            continue;
+    let is_shown = |name: &HeaderName| shown.has(name.as_str()) && !is_sensitive(name.as_str());
+    if headers.keys_len() == headers.len() {
+        // Nothing is repeated, as nearly always.
+        for (name, value) in headers.iter().filter(|(name, _)| is_shown(name)) {
+            push_field(&mut json, name, value.to_str().ok());
         }
-        let mut values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).peekable();
-        if values.peek().is_none() {
-            continue;
+    } else {
+        for name in headers.keys().filter(|name| is_shown(name)) {
+            push_field(&mut json, name, headers.get_all(name).iter().filter_map(|value| value.to_str().ok()));
         }
     }
     json.push('}');
     json
 }
 
+fn push_field<'v>(json: &mut String, name: &HeaderName, values: impl IntoIterator<Item = &'v str>) {
+    let mut values = values.into_iter();
+    let Some(first) = values.next() else { return };
+    if json.len() > 1 {
+        json.push(',');
+    }
+    // Header names are tokens: nothing in them needs escaping.
+    json.push('"');
+    json.push_str(name.as_str());
+    json.push_str("\":\"");
+    push_escaped(json, first);
+    for value in values {
+        json.push_str(", ");
+        push_escaped(json, value);
+    }
+    json.push('"');
+}
+
 /// Visible ASCII, space and tab are all that `to_str` lets through.
 fn push_escaped(json: &mut String, text: &str) {
-    if !text.bytes().any(|b| matches!(b, b'"' | b'\\' | b'\t')) {
+    if memchr::memchr3(b'"', b'\\', b'\t', text.as_bytes()).is_none() {
         json.push_str(text);
         return;
     }

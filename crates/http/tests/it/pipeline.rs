@@ -62,10 +62,8 @@ impl Authenticator for Tokens {
         let user = || {
             Ok(Arc::new(Principal {
                 kind: PrincipalKind::User,
-                role: "authenticated".into(),
                 subject: Some("u1".into()),
-                claims: "{\"role\":\"authenticated\"}".into(),
-                expires_at: None,
+                ..Principal::anonymous("authenticated")
             }))
         };
         match headers.get("authorization").map(|value| value.as_bytes()) {
