@@ -58,10 +58,11 @@ impl Taken {
 
     /// The name, with a number behind it when it is taken.
     pub(crate) fn take(&mut self, name: String) -> String {
+        let gap = if name.starts_with(char::is_uppercase) { "" } else { "_" };
         let mut free = name.clone();
         let mut number = 2;
         while !self.0.insert(free.clone()) {
-            free = format!("{name}_{number}");
+            free = format!("{name}{gap}{number}");
             number += 1;
         }
         free
@@ -102,6 +103,7 @@ mod tests {
         assert_eq!(taken.take("a".into()), "a_2");
         assert_eq!(taken.take("a".into()), "a_3");
         assert_eq!(taken.take("b".into()), "b");
+        assert_eq!([taken.take("Open".into()), taken.take("Open".into())], ["Open", "Open2"]);
         assert!(taken.has("a_3") && !taken.has("c"));
     }
 }

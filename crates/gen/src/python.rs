@@ -27,6 +27,8 @@ const RESERVED: &[&str] = &[
     "dict",
     "from_orm",
     "json",
+    "mro",
+    "register",
     "parse_file",
     "parse_obj",
     "parse_raw",

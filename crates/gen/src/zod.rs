@@ -12,6 +12,9 @@ const HEADER: &str = "\
 // Needs zod 4. A row is `schemas.public.Tables.name.Row`, its type `z.infer<typeof schemas.public.Tables.name.Row>`.
 /* eslint-disable */
 import { z } from \"zod\"
+
+// JSON other than null.
+const someJson = z.union([z.string(), z.number(), z.boolean(), z.array(z.json()), z.record(z.string(), z.json())])
 ";
 
 /// The constants by what they stand for.
@@ -38,7 +41,7 @@ pub(crate) fn write(model: &Model) -> String {
         match item {
             Item::Composite(schema, composite) => {
                 let name = &names.composites[&named(schema, &composite.name)];
-                let field = |f: &Field| line(&f.name, nullable(value(&names, &f.ty), f.nullable), None);
+                let field = |f: &Field| line(&f.name, column_value(&names, &f.ty, f.nullable), None);
                 let fields: String = composite.fields.iter().map(field).collect();
                 let doc = doc(composite.comment.as_deref(), 0);
                 out.push_str(&format!("\n{doc}const {name} = z.object({{\n{fields}}})\n"));
@@ -62,7 +65,7 @@ fn named(schema: &Schema, name: &str) -> Named {
 }
 
 fn names(model: &Model) -> Names {
-    let mut taken = Taken::with(&["z", "schemas"]);
+    let mut taken = Taken::with(&["z", "schemas", "someJson"]);
     let mut names = Names { enums: HashMap::new(), composites: HashMap::new(), rows: HashMap::new() };
     for schema in &model.schemas {
         let mut make = |name: &str, end: &str| {
@@ -88,7 +91,7 @@ fn relation(names: &Names, name: &str, relation: &Relation, view: bool) -> Strin
     let row: String = relation
         .columns
         .iter()
-        .map(|c| line(&c.name, nullable(value(names, &c.ty), c.nullable), c.comment.as_deref()))
+        .map(|c| line(&c.name, column_value(names, &c.ty, c.nullable), c.comment.as_deref()))
         .chain(relation.computed.iter().filter_map(|computed| {
             let value = value(names, &computed_value(computed)?);
             Some(line(&computed.name, format!("{value}.nullable().optional()"), computed.comment.as_deref()))
@@ -108,7 +111,7 @@ fn relation(names: &Names, name: &str, relation: &Relation, view: bool) -> Strin
 }
 
 fn written(names: &Names, column: &Column, presence: Presence) -> Option<String> {
-    let value = nullable(value(names, &column.ty), column.takes_null);
+    let value = column_value(names, &column.ty, column.takes_null);
     match presence {
         Presence::Never => None,
         Presence::Required => Some(line(&column.name, value, None)),
@@ -124,8 +127,13 @@ fn doc(comment: Option<&str>, indent: usize) -> String {
     comment_text(comment, indent)
 }
 
-fn nullable(value: String, nullable: bool) -> String {
-    if nullable { format!("{value}.nullable()") } else { value }
+/// As the TypeScript types have it: a JSON column that is NOT NULL holds no null.
+fn column_value(names: &Names, ty: &Ty, nullable: bool) -> String {
+    match ty {
+        Ty::Json if !nullable => "someJson".to_owned(),
+        ty if nullable => format!("{}.nullable()", value(names, ty)),
+        ty => value(names, ty),
+    }
 }
 
 fn labels(labels: &[std::sync::Arc<str>]) -> String {
@@ -188,6 +196,10 @@ fn tree(names: &Names, schema: &Schema) -> String {
 }
 
 fn leaves<'a>(part: &str, found: impl Iterator<Item = (&'a String, &'a String)>) -> String {
-    let lines: String = found.map(|(name, constant)| format!("      {}: {constant},\n", key(name))).collect();
-    format!("    {part}: {{\n{lines}    }},\n")
+    let mut out = format!("    {part}: {{\n");
+    for (name, constant) in found {
+        out.push_str(&format!("      {}: {constant},\n", key(name)));
+    }
+    out.push_str("    },\n");
+    out
 }

@@ -216,7 +216,7 @@ fn raw(value: &Value) -> Raw {
 }
 
 /// Line and column, both from 1, of a byte offset; columns count characters.
-fn position(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;

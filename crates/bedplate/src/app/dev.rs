@@ -13,7 +13,7 @@ use super::database::{self, Ask, Database, Opening};
 use super::keys::Keys;
 use super::report::{Line, Report};
 use super::service::{Service, request_roles, rules};
-use super::{Mode, findings, first_answer, lines, schema, watch};
+use super::{Mode, findings, first_answer, lines, schema, types, watch};
 
 pub struct Options {
     pub report: Arc<dyn Report>,
@@ -73,6 +73,8 @@ async fn serve(
     tokio::pin!(signals);
     let changes = follow(loaded, database, &service, saved, report);
     tokio::pin!(changes);
+    let types = types::follow(loaded, &service.loader, report);
+    tokio::pin!(types);
     let mut watching = true;
     loop {
         tokio::select! {
@@ -80,6 +82,7 @@ async fn serve(
                 if ended.is_none() { break; }
             }
             _ = &mut signals => break,
+            () = &mut types => {}
             outcome = &mut changes, if watching => {
                 watching = false;
                 outcome?;

@@ -17,6 +17,7 @@ pub mod serve;
 pub mod service;
 pub mod telemetry;
 pub mod token;
+pub mod types;
 pub mod users;
 mod watch;
 
@@ -31,5 +32,5 @@ pub enum Mode {
 
 /// The problem codes that the app itself raises, for the reference.
 pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_core::Code]> {
-    [database::ALL, identify::ALL, keys::ALL, serve::ALL, service::ALL].into_iter()
+    [database::ALL, identify::ALL, keys::ALL, serve::ALL, service::ALL, types::ALL].into_iter()
 }

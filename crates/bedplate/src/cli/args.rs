@@ -68,6 +68,8 @@ pub enum Command {
         #[arg(long)]
         force: bool,
     },
+    /// Write the types for clients that [gen] names, from the database
+    Gen(GenArgs),
     /// Show the project's API keys, or make new ones
     Keys(KeysArgs),
     /// Print a short-lived token of a seeded user, to try the API as that user; development only
@@ -88,6 +90,10 @@ pub struct NewArgs {
     /// Name of the project, and of the folder that is made for it
     #[arg(value_name = "NAME")]
     pub path: PathBuf,
+
+    /// Take over the `supabase` folder of another project: its migrations, seeds and settings
+    #[arg(long, value_name = "FOLDER")]
+    pub from_supabase: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +124,53 @@ pub struct ServeArgs {
     /// Apply pending migrations and policies before serving
     #[arg(long)]
     pub migrate: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct GenArgs {
+    #[command(subcommand)]
+    pub command: Option<GenCommand>,
+
+    /// Write nothing; fail when a file is not what the database says. For CI
+    #[arg(long)]
+    pub check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GenCommand {
+    /// Print the types in one language, or write them into a file
+    Types(GenTypesArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct GenTypesArgs {
+    /// The language, or a library of one
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub lang: GenLanguage,
+
+    /// Only these schemas, separated by commas [default: gen.schemas, else those that the API offers]
+    #[arg(long, value_name = "SCHEMA", value_delimiter = ',')]
+    pub schema: Vec<String>,
+
+    /// Write into this file
+    #[arg(long, short, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum GenLanguage {
+    /// `Database` for supabase-js
+    #[value(alias = "ts")]
+    Typescript,
+    /// Schemas for zod 4
+    Zod,
+    /// Models for Pydantic 2
+    #[value(alias = "py")]
+    Python,
+    /// Structs for serde
+    #[value(alias = "rs")]
+    Rust,
 }
 
 #[derive(Debug, Args)]

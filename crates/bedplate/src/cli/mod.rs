@@ -9,6 +9,8 @@ mod context;
 mod doctor;
 mod exit;
 mod failure;
+mod from_supabase;
+mod r#gen;
 mod keys;
 mod migrate;
 mod new;
@@ -56,6 +58,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Serve(args) => running::serve(&args, context),
         Command::Migrate { command } => migrate::run(command, context),
         Command::Seed { force } => seed::run(force, context),
+        Command::Gen(args) => r#gen::run(&args, context),
         Command::Keys(args) => keys::run(args, context),
         Command::Token(args) => token::run(&args, context),
         Command::Doctor => doctor::run(context),

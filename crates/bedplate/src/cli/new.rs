@@ -1,4 +1,5 @@
-//! `bedplate new NAME`: writes a small working project, and says what each file is for.
+//! `bedplate new NAME`: writes a small working project, or one from a `supabase/` folder, and says what each file is
+//! for.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -9,8 +10,9 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::args::NewArgs;
-use super::ui::{DIM, NAME, STRONG};
-use super::{Context, Exit, Failure};
+use super::ui::{DIM, NAME, STRONG, Ui, WARN};
+use super::{Context, Exit, Failure, from_supabase};
+use from_supabase::Left;
 
 /// A file of the template: its path in the project, what it is for, and its text. `{{name}}` in the text becomes
 /// the project's name, `{{time}}` in the path the time of its making.
@@ -44,40 +46,74 @@ const TEMPLATES: &[Template] = templates! {
     "README.md" from "README.md": "the first steps";
 };
 
+/// The templates that fit any app.
+const NEUTRAL: &[&str] = &[".env.example", ".gitignore"];
+
+/// A file of the new project.
+pub struct Written {
+    pub path: String,
+    pub purpose: String,
+}
+
 pub fn run(args: &NewArgs, context: &Context) -> Result<Exit, Failure> {
     let name = project_name(&args.path)?;
     // Relative to where the command runs, or to --dir when that is given.
     let dir = context.new_dir(&args.path)?;
     refuse_used_folder(&dir)?;
+    let source =
+        args.from_supabase.as_ref().map(|folder| from_supabase::open(folder, context)).transpose()?;
+    let (mut written, left) = match &source {
+        Some(source) => from_supabase::write(source, &name, &dir)?,
+        None => (Vec::new(), Vec::new()),
+    };
+    let fits = |template: &&Template| source.is_none() || NEUTRAL.contains(&template.path);
     let time = timestamp(OffsetDateTime::now_utc());
-    let mut written = Vec::new();
-    for template in TEMPLATES {
+    for template in TEMPLATES.iter().filter(fits) {
         let path = template.path.replace("{{time}}", &time);
         write_new(&dir.join(&path), &template.text.replace("{{name}}", &name))?;
-        written.push((path, template.purpose));
+        written.push(Written { path, purpose: template.purpose.to_owned() });
     }
     let schema = serde_json::to_string_pretty(&bedplate_settings::json_schema()).unwrap_or_default();
     write_new(&dir.join(SCHEMA), &format!("{schema}\n"))?;
-    written.push((SCHEMA.to_owned(), "helps editors with bedplate.toml"));
+    written.push(Written { path: SCHEMA.to_owned(), purpose: "helps editors with bedplate.toml".to_owned() });
     let next = format!("cd {} && bedplate dev", shell_word(&args.path));
     context.ui.show(
         || {
             let files: Vec<_> =
-                written.iter().map(|(path, about)| json!({ "path": path, "about": about })).collect();
-            json!({ "project": name, "dir": dir, "files": files, "next": next })
-        },
-        |ui| {
-            let width = written.iter().map(|(path, _)| path.len()).max().unwrap_or(0);
-            let mut text = format!("{}\n", ui.paint(STRONG, dir.display()));
-            for (path, purpose) in &written {
-                let path = ui.paint(NAME, format!("{path:width$}"));
-                text.push_str(&format!("  {path}  {}\n", ui.paint(DIM, purpose)));
+                written.iter().map(|w| json!({ "path": w.path, "about": w.purpose })).collect();
+            let mut answer = json!({ "project": name, "dir": dir, "files": files, "next": next });
+            if source.is_some() {
+                answer["not_taken_over"] = left.iter().map(left_json).collect();
             }
-            text.push_str(&format!("\nNext: {}\n", ui.paint(STRONG, &next)));
-            text
+            answer
         },
+        |ui| text(ui, &dir, &written, &left, &next),
     );
     Ok(Exit::Done)
+}
+
+fn text(ui: &Ui, dir: &Path, written: &[Written], left: &[Left], next: &str) -> String {
+    let width = written.iter().map(|w| w.path.len()).max().unwrap_or(0);
+    let mut text = format!("{}\n", ui.paint(STRONG, dir.display()));
+    for Written { path, purpose } in written {
+        let path = ui.paint(NAME, format!("{path:width$}"));
+        text.push_str(&format!("  {path}  {}\n", ui.paint(DIM, purpose)));
+    }
+    if !left.is_empty() {
+        text.push('\n');
+    }
+    for left in left {
+        let what = ui.paint(WARN, format!("not taken over: {}", left.what));
+        text.push_str(&format!("{what}: {}\n", left.why));
+    }
+    text.push_str(&format!("\nNext: {}\n", ui.paint(STRONG, next)));
+    text
+}
+
+fn left_json(left: &Left) -> serde_json::Value {
+    let settings: serde_json::Map<_, _> =
+        left.values.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    json!({ "what": left.what, "why": left.why, "settings": settings })
 }
 
 const SCHEMA: &str = "bedplate.schema.json";
@@ -132,7 +168,8 @@ fn refuse_used_folder(dir: &Path) -> Result<(), Failure> {
     }
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+/// Never over something that is there.
+pub fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(|error| Failure::file("make", folder, &error))?;
     let write = || OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes());
