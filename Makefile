@@ -32,9 +32,10 @@ lint: ## format check and clippy as CI runs them
 docs: ## write the generated reference docs
 	cargo run --locked -q -p xtask -- docs
 
-bench: need ## the load tables of docs/performance.md (release build; about 10 minutes on an idle machine)
-	cargo build --locked --release -p bedplate -p bedplate-benches
-	target/release/bench $(BENCH)
+bench: need ## the load tables of docs/performance.md, of the build that is shipped (about 10 minutes to build, 10 to run)
+	cargo build --locked --profile dist -p bedplate
+	cargo build --locked --release -p bedplate-benches
+	target/release/bench --bedplate target/dist/bedplate $(BENCH)
 
 stop-test-server: ## end the shared test PostgreSQL and remove its data
 	cargo run --locked -q -p bedplate-testkit -- stop
