@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 
 use crate::gate::Verb;
 use crate::ident::Ident;
+use crate::media::Media;
 
 pub type Oid = u32;
 pub type Map<K, V> = HashMap<K, V, RandomState>;
@@ -48,6 +49,18 @@ pub struct Catalog {
     /// By relation: every way to another relation, in a stable order. Only between relations of `schemas`, and only
     /// through junctions there.
     pub relationships: Vec<Vec<Relationship>>,
+    /// Aggregates that make a representation: of the rows of a relation, or (`None`) of any rows. By what is asked for;
+    /// [`Media::Any`] answers whatever is.
+    pub media_handlers: Map<(Option<RelationId>, Media), MediaHandler>,
+}
+
+/// An aggregate `name(row)` whose result is the answer.
+#[derive(Debug, Clone)]
+pub struct MediaHandler {
+    pub schema: Ident,
+    pub name: Ident,
+    /// What the answer says it is.
+    pub media: Media,
 }
 
 /// A schema.
@@ -56,6 +69,7 @@ pub struct Namespace {
     pub owner: RoleId,
     /// USAGE.
     pub grants: Grants,
+    pub comment: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -245,7 +259,7 @@ pub struct Argument {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Returns {
     Void,
-    /// A base type, enum, domain, array, range.
+    /// A base type, enum, domain, array, range; `record` without columns, which is answered as one object.
     Scalar {
         type_oid: Oid,
         set: bool,
@@ -261,7 +275,7 @@ pub enum Returns {
         columns: Vec<(Ident, Oid)>,
         set: bool,
     },
-    /// RETURNS record without columns, triggers, internal types: cannot be called from outside.
+    /// Polymorphic and internal types: cannot be called from outside.
     Other,
 }
 

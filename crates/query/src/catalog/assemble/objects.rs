@@ -16,7 +16,8 @@ pub(super) fn namespaces(scope: &mut Scope<'_>, catalog: &mut Catalog) -> Result
         let owner = scope.owner(row.number()?);
         let grants = acl::parse(row.maybe()?, acl::Default::Owner(owner), &catalog.role_names)
             .ok_or_else(|| row.error("has an unreadable ACL"))?;
-        catalog.namespaces.insert(name, Namespace { owner, grants });
+        let comment = row.maybe()?.map(Into::into);
+        catalog.namespaces.insert(name, Namespace { owner, grants, comment });
         Ok(())
     })
 }
