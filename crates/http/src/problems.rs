@@ -79,7 +79,8 @@ pub fn render(problem: &Problem, format: ErrorFormat, occurrence: Occurrence<'_>
 pub fn add_headers(problem: &Problem, response: &mut Response) {
     for (name, value) in problem.headers() {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(*name), HeaderValue::try_from(value.as_str())) {
-            response.headers.insert(name, value);
+            // A dialect may have said it in its own words.
+            response.headers.entry(name).or_insert(value);
         }
     }
     if let Some(after) = problem.retry_after_value() {

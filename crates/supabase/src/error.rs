@@ -3,20 +3,22 @@
 //! Everything arrives as a [`Problem`]; its cause says what happened (this crate's own [`Said`], an error of PostgreSQL, the
 //! planner's or the parser's fault), and the table below turns it into the dialect.
 
+mod credentials;
 mod database;
+mod parsec;
 mod plan;
+mod platform;
 mod syntax;
 
-use bedplate_core::problem::{INTERNAL, TIMEOUT};
+use bedplate_auth::Refusal;
 use bedplate_core::{Code, Problem};
-use bedplate_data::RowCount;
 use bedplate_data::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
+use bedplate_data::{RoleRefusal, RowCount};
 use bedplate_db::DbError;
-use bedplate_db::problems::{DATABASE_UNAVAILABLE, POOL_TIMEOUT};
 use bedplate_http::problems::add_headers;
-use bedplate_http::{Body, Occurrence, Response};
+use bedplate_http::{Occurrence, Response};
 use bedplate_query::fault::Fault;
-use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -91,11 +93,15 @@ pub(crate) fn plain(code: &'static Code, message: &str) -> Problem {
 }
 
 pub(crate) fn unsupported_method(method: &Method) -> Problem {
-    Said::new(format!("Unsupported HTTP method: {method}")).problem(&PGRST117)
+    Said::new(format!("Unsupported HTTP method: {method}"))
+        .problem(&PGRST117)
+        .header("Allow", "OPTIONS,GET,HEAD,POST,PUT,PATCH,DELETE")
 }
 
 pub(crate) fn rpc_method(method: &Method) -> Problem {
-    Said::new(format!("Cannot use the {method} method on RPC")).problem(&PGRST101)
+    Said::new(format!("Cannot use the {method} method on RPC"))
+        .problem(&PGRST101)
+        .header("Allow", "OPTIONS,GET,HEAD,POST")
 }
 
 /// What goes over the wire.
@@ -114,17 +120,16 @@ impl Rendered {
 }
 
 /// Renders any problem of this front door.
-pub fn render(problem: &Problem, occurrence: Occurrence<'_>) -> Response {
+pub fn render(problem: &Problem, _: Occurrence<'_>) -> Response {
     let rendered = translate(problem);
-    let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = status_code(rendered.status);
     let body = json!({
         "code": rendered.code,
-        "message": rendered.said.message,
         "details": rendered.said.details,
         "hint": rendered.said.hint,
+        "message": rendered.said.message,
     });
-    let mut response = Response::new(status, Body::Full(body.to_string().into()));
-    response.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    let mut response = Response::json(status, body.to_string());
     if let Ok(value) = HeaderValue::try_from(format!("PostgREST; error={}", rendered.code)) {
         response.headers.insert(HeaderName::from_static("proxy-status"), value);
     }
@@ -135,12 +140,20 @@ pub fn render(problem: &Problem, occurrence: Occurrence<'_>) -> Response {
         response.headers.remove(WWW_AUTHENTICATE);
     }
     for (name, value) in rendered.headers {
-        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+        // How the message is framed is not for SQL to say.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+            && ![CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE].contains(&name)
+        {
             response.headers.insert(name, value);
         }
     }
-    let _ = occurrence;
     response
+}
+
+/// SQL may ask for any; what cannot end an exchange (RFC 9110 §15.2) is a fault of the app.
+fn status_code(status: u16) -> StatusCode {
+    let known = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+    known.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn translate(problem: &Problem) -> Rendered {
@@ -160,7 +173,13 @@ fn translate(problem: &Problem) -> Rendered {
     if let Some(RowCount(rows)) = problem.cause::<RowCount>() {
         return row_count(problem, *rows);
     }
-    platform(problem)
+    if let Some(refusal) = problem.cause::<Refusal>() {
+        return credentials::translate(refusal);
+    }
+    if let Some(refusal) = problem.cause::<RoleRefusal>() {
+        return credentials::role(refusal);
+    }
+    platform::translate(problem)
 }
 
 fn row_count(problem: &Problem, rows: u64) -> Rendered {
@@ -175,27 +194,5 @@ fn row_count(problem: &Problem, rows: u64) -> Rendered {
     Rendered::new(406, "PGRST116", said)
 }
 
-/// Problems of the platform that PostgREST has a code for, and those that it does not have: their own code then.
-fn platform(problem: &Problem) -> Rendered {
-    let code = problem.code();
-    let own = |code: &str, status, message: &str| Rendered::new(status, code, Said::new(message));
-    if *code == POOL_TIMEOUT {
-        return own("PGRST003", 504, "Timed out acquiring connection from connection pool.");
-    }
-    if *code == DATABASE_UNAVAILABLE {
-        return own("PGRST000", 503, "Database connection error. Retrying the connection.");
-    }
-    if *code == INTERNAL {
-        return own("PGRSTX00", 500, code.title);
-    }
-    if *code == TIMEOUT {
-        // What PostgREST's callers know a cancelled statement by.
-        return own("57014", 504, "canceling statement due to statement timeout");
-    }
-    let mut said = Said::new(problem.detail_text().unwrap_or(code.title));
-    said.hint = problem.hint_text().map(str::to_owned);
-    if !problem.fields().is_empty() {
-        said.details = serde_json::to_value(problem.fields()).ok();
-    }
-    Rendered::new(problem.status(), code.name, said)
-}
+#[cfg(test)]
+mod tests;

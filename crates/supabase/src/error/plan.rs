@@ -1,6 +1,7 @@
 //! The planner's refusals: names that the catalog does not have, or has several times.
 
 use bedplate_query::fault::Fault;
+use bedplate_query::request::{BodyMedia, Name};
 use serde_json::{Value, json};
 
 use super::{Rendered, Said};
@@ -17,6 +18,13 @@ pub(super) fn translate(fault: &Fault, status: u16) -> Rendered {
         // PostgreSQL's own words: PostgREST leaves unknown columns of reads to it.
         Fault::UnknownColumn { relation, column } => {
             Rendered::new(400, "42703", Said::new(format!("column {relation}.{column} does not exist")))
+        }
+        Fault::UnknownType { name } => {
+            Rendered::new(400, "42704", Said::new(format!("type \"{name}\" does not exist")))
+        }
+        Fault::UnknownWrittenColumn { relation, column } => {
+            let message = format!("Could not find the '{column}' column of '{relation}' in the schema cache");
+            Rendered::new(400, "PGRST204", Said::new(message))
         }
         Fault::NoRelationship { schema, origin, target, hint, similar } => {
             let by = hint.as_ref().map(|hint| format!("' using the hint '{hint}")).unwrap_or_default();
@@ -64,6 +72,14 @@ pub(super) fn translate(fault: &Fault, status: u16) -> Rendered {
             Rendered::new(300, "PGRST203", Said::new(message).hint(hint))
         }
         Fault::NotEmbedded { name } => not_embedded(name),
+        Fault::NoRepresentation { accepted } => {
+            let accepted = accepted.join(", ");
+            Rendered::new(
+                406,
+                "PGRST107",
+                Said::new(format!("None of these media types are available: {accepted}")),
+            )
+        }
         Fault::OrderNotToOne { origin, target } => {
             let said = Said::new(format!("A related order on '{target}' is not possible")).details(format!(
                 "'{origin}' and '{target}' do not form a many-to-one or one-to-one relationship"
@@ -94,11 +110,12 @@ pub(super) fn not_embedded(name: &str) -> Rendered {
     Rendered::new(400, "PGRST108", said)
 }
 
+/// A body that is no JSON has no arguments by name: then neither they nor a hint are told.
 fn no_function(
     schema: &str,
     name: &str,
-    arguments: &[bedplate_query::request::Name],
-    body: bool,
+    arguments: &[Name],
+    body: Option<BodyMedia>,
     similar: Option<&str>,
 ) -> Rendered {
     let names: Vec<&str> = arguments.iter().map(|name| &**name).collect();
@@ -108,12 +125,21 @@ fn no_function(
         1 => (format!("({names})"), format!(" with parameter {names}")),
         _ => (format!("({names})"), format!(" with parameters {names}")),
     };
-    let or_body = if body { " or with a single unnamed json/jsonb parameter" } else { "" };
-    let mut said = Said::new(format!("Could not find the function {schema}.{name}{given} in the schema cache"))
-        .details(format!(
-            "Searched for the function {schema}.{name}{searched}{or_body}, but no matches were found in the schema \
-             cache."
-        ));
+    let (given, searched, similar) = match body {
+        None => (given, searched, similar),
+        Some(BodyMedia::Json) => {
+            (given, format!("{searched} or with a single unnamed json/jsonb parameter"), similar)
+        }
+        Some(BodyMedia::Text) => (String::new(), " with a single unnamed text parameter".to_owned(), None),
+        Some(BodyMedia::Xml) => (String::new(), " with a single unnamed xml parameter".to_owned(), None),
+        Some(BodyMedia::Bytes) => (String::new(), " with a single unnamed bytea parameter".to_owned(), None),
+    };
+    let mut said = Said::new(format!(
+        "Could not find the function {schema}.{name}{given} in the schema cache"
+    ))
+    .details(format!(
+        "Searched for the function {schema}.{name}{searched}, but no matches were found in the schema cache."
+    ));
     said.hint = similar.map(|near| format!("Perhaps you meant to call the function {near}"));
     Rendered::new(404, "PGRST202", said)
 }
