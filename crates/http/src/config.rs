@@ -166,6 +166,10 @@ impl Default for Timeouts {
 pub struct Cors {
     /// Exact origins: `https://app.example.com`. Never `*`.
     pub origins: Vec<String>,
+    /// Any origin, told as `*`; never with credentials.
+    pub any: bool,
+    /// What else is told.
+    pub manner: CorsManner,
     /// Also `http(s)://localhost:*`, `127.0.0.1:*` and `[::1]:*`. Dev.
     pub localhost: bool,
     /// Cookies and TLS client certificates, for the listed origins.
@@ -174,9 +178,26 @@ pub struct Cors {
     pub max_age: Duration,
 }
 
+/// Which methods and headers a preflight allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CorsManner {
+    /// Those that we know.
+    #[default]
+    Listed,
+    /// PostgREST's: whatever headers are asked for, and its list of what scripts may read.
+    Postgrest,
+}
+
 impl Default for Cors {
     fn default() -> Self {
-        Self { origins: Vec::new(), localhost: false, credentials: false, max_age: Duration::from_mins(10) }
+        Self {
+            origins: Vec::new(),
+            any: false,
+            manner: CorsManner::Listed,
+            localhost: false,
+            credentials: false,
+            max_age: Duration::from_mins(10),
+        }
     }
 }
 

@@ -1,16 +1,19 @@
 //! CORS (Fetch standard): closed unless origins are listed. An origin is matched whole, so look-alikes with the
 //! same beginning or end get nothing, and neither does `null`.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use bedplate_core::Problem;
 use bedplate_core::problem::MALFORMED;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
-use crate::config::Cors;
+use crate::config::{Cors, CorsManner};
 use crate::response::Response;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -26,7 +29,36 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
      preference-applied, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id",
 );
 
+/// PostgREST's methods, in its order.
+const POSTGREST_METHODS: HeaderValue =
+    HeaderValue::from_static("GET, POST, PATCH, PUT, DELETE, OPTIONS, HEAD");
+/// What PostgREST lets scripts read.
+const POSTGREST_EXPOSED: HeaderValue = HeaderValue::from_static(
+    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
+     Range-Unit",
+);
+const ANY: HeaderValue = HeaderValue::from_static("*");
+
+/// A policy that may be replaced while it is used.
+#[derive(Clone)]
+pub struct SharedCors(pub(crate) Arc<ArcSwap<CorsPolicy>>);
+
+impl SharedCors {
+    /// Fails when an origin cannot be one.
+    pub fn new(config: &Cors) -> Result<Self, Problem> {
+        Ok(Self(Arc::new(ArcSwap::from_pointee(CorsPolicy::new(config)?))))
+    }
+
+    /// For requests from now on.
+    pub fn replace(&self, config: &Cors) -> Result<(), Problem> {
+        self.0.store(Arc::new(CorsPolicy::new(config)?));
+        Ok(())
+    }
+}
+
 pub(crate) struct CorsPolicy {
+    any: bool,
+    manner: CorsManner,
     origins: Vec<HeaderValue>,
     localhost: bool,
     credentials: bool,
@@ -40,6 +72,8 @@ impl CorsPolicy {
             origins.push(checked(origin)?);
         }
         Ok(Self {
+            any: config.any,
+            manner: config.manner,
             origins,
             localhost: config.localhost,
             credentials: config.credentials,
@@ -49,11 +83,11 @@ impl CorsPolicy {
 
     /// Whether answers depend on the origin at all.
     fn is_open(&self) -> bool {
-        self.localhost || !self.origins.is_empty()
+        self.any || self.localhost || !self.origins.is_empty()
     }
 
     pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
-        self.origins.contains(origin) || (self.localhost && is_localhost(origin))
+        self.any || self.origins.contains(origin) || (self.localhost && is_localhost(origin))
     }
 
     /// The answer to a preflight, when this is one. It comes before authentication, since browsers send
@@ -67,8 +101,12 @@ impl CorsPolicy {
         }
         let mut response = Response::empty(StatusCode::NO_CONTENT);
         if headers.get(ORIGIN).is_some_and(|origin| self.allows(origin)) {
-            response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-            response.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED);
+            let (methods, allowed) = match self.manner {
+                CorsManner::Listed => (METHODS, ALLOWED),
+                CorsManner::Postgrest => (POSTGREST_METHODS, asked_for(headers)),
+            };
+            response.headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+            response.headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed);
             response.headers.insert(ACCESS_CONTROL_MAX_AGE, self.max_age.clone());
         }
         Some(response)
@@ -79,14 +117,36 @@ impl CorsPolicy {
         if !self.is_open() {
             return;
         }
+        let exposed = match self.manner {
+            CorsManner::Listed => EXPOSED,
+            CorsManner::Postgrest => POSTGREST_EXPOSED,
+        };
+        if self.any {
+            // The same for every origin, and so without Vary.
+            if origin.is_some() {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            }
+            return;
+        }
         headers.append(VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = origin.filter(|origin| self.allows(origin)) else { return };
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
         if self.credentials {
             headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
         }
     }
+}
+
+/// `Authorization`, the headers that the preflight asks for, and those that need no asking.
+fn asked_for(headers: &HeaderMap) -> HeaderValue {
+    let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).and_then(|value| value.to_str().ok());
+    let asked = asked.into_iter().flat_map(|names| names.split(',')).map(str::trim);
+    let named = asked.filter(|name| !name.is_empty());
+    let safe = ["Accept", "Accept-Language", "Content-Language"];
+    let all: Vec<&str> = std::iter::once("Authorization").chain(named).chain(safe).collect();
+    HeaderValue::try_from(all.join(", ")).unwrap_or(ALLOWED)
 }
 
 fn checked(origin: &str) -> Result<HeaderValue, Problem> {

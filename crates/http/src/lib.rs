@@ -56,6 +56,7 @@ pub use app::{App, Builder};
 pub use authenticate::{Anonymous, Authentication, Authenticator};
 pub use body::RequestBody;
 pub use config::Config;
+pub use cors::SharedCors;
 pub use handler::{BoxFuture, Handler, handler_fn};
 pub use health::{Fault, Health, health_routes, metrics_route};
 pub use listener::Listener;

@@ -22,6 +22,7 @@ use crate::authenticate::Authentication;
 use crate::body::RequestBody;
 use crate::compress;
 use crate::connection::Connection;
+use crate::cors::CorsPolicy;
 use crate::exchange::{Exchange, REQUEST_ID};
 use crate::problems::{self, Occurrence};
 use crate::report::Stage;
@@ -63,9 +64,9 @@ async fn answer(
     check_head(app, &head)?;
     admit(app, exchange.endpoint.as_deref())?;
     if let Some(guard) = &app.host_guard {
-        guard.check(&head.uri, &head.headers, &app.cors)?;
+        with_cors(exchange, |cors| guard.check(&head.uri, &head.headers, cors))?;
     }
-    if let Some(response) = app.cors.preflight(&head.method, &head.headers) {
+    if let Some(response) = with_cors(exchange, |cors| cors.preflight(&head.method, &head.headers)) {
         return Ok(response);
     }
     let (endpoint, params) = match matched? {
@@ -89,6 +90,14 @@ async fn answer(
     connection.keep_timer(timer);
     let late = || Problem::new(&TIMEOUT).detail(format!("No answer within {} s", allowed.as_secs()));
     result.unwrap_or_else(|| Err(late()))
+}
+
+/// The origins of the front door that was asked, else those of the listener.
+fn with_cors<T>(exchange: &Exchange, act: impl FnOnce(&CorsPolicy) -> T) -> T {
+    match exchange.endpoint.as_ref().and_then(|endpoint| endpoint.options.cors.as_ref()) {
+        Some(own) => act(&own.0.load()),
+        None => act(&exchange.app().cors),
+    }
 }
 
 /// HTTP/1 heads were measured while they were read; this is for HTTP/2, whose framing knows no such limits.
@@ -245,7 +254,7 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
     if let Ok(id) = HeaderValue::try_from(&*exchange.request_id) {
         headers.insert(REQUEST_ID, id);
     }
-    app.cors.apply(exchange.origin.as_ref(), headers);
+    with_cors(&exchange, |cors| cors.apply(exchange.origin.as_ref(), headers));
     let cross_origin = headers.contains_key(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
     security_headers::apply(headers, exchange.client.secure, cross_origin);
     if app.config.server_timing

@@ -9,6 +9,7 @@ use bedplate_core::problem::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use http::Method;
 
 use crate::authenticate::Authenticator;
+use crate::cors::SharedCors;
 use crate::handler::{DynHandler, Handler};
 use crate::metrics::ClassMetrics;
 use crate::problems::Renderer;
@@ -69,6 +70,7 @@ pub struct Mount {
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) cors: Option<SharedCors>,
     pub(crate) renderer: Option<Renderer>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) body_limit: Option<usize>,
@@ -89,6 +91,13 @@ impl Mount {
     #[must_use]
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
         self.options.authenticator = Some(authenticator);
+        self
+    }
+
+    /// Other origins than the listener's.
+    #[must_use]
+    pub fn cors(mut self, cors: SharedCors) -> Self {
+        self.options.cors = Some(cors);
         self
     }
 
