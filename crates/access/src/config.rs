@@ -28,6 +28,8 @@ impl<S: Into<String>> FromIterator<S> for Listed {
 /// The defaults serve only what is protected.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The schemas of one front door, where it serves fewer than all of them together. `None`: all.
+    pub schemas: Option<Vec<String>>,
     /// Whether tables need row-level security and a policy.
     pub require_rls: bool,
     /// The same for single schemas, where it differs.
@@ -47,6 +49,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            schemas: None,
             require_rls: true,
             require_rls_in: BTreeMap::new(),
             exposed: Listed::default(),
@@ -59,6 +62,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Whether objects of the schema are offered, as far as the door decides.
+    pub(crate) fn offers(&self, schema: &str) -> bool {
+        self.schemas.as_ref().is_none_or(|schemas| schemas.iter().any(|offered| offered == schema))
+    }
+
     pub fn requires_rls(&self, schema: &str) -> bool {
         self.require_rls_in.get(schema).copied().unwrap_or(self.require_rls)
     }

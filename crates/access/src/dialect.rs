@@ -5,7 +5,7 @@ use bedplate_query::catalog::{Catalog, FunctionId, RelationId, RoleId};
 use bedplate_query::gate::{Denial, Gate, Verb};
 
 use crate::Rules;
-use crate::rules::{exposure, is_callable};
+use crate::rules::is_callable;
 
 /// [`Rules`] for `/rest/v1`.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ impl Gate for Dialect {
         if !self.is_open(catalog.relation(relation).schema.as_str()) {
             return self.rules.relation(catalog, role, relation, verb);
         }
-        match exposure(catalog, relation) {
+        match self.rules.exposure(catalog, relation) {
             None => Ok(()),
             Some(refusal) => Err(Denial::Hidden(refusal.describe(catalog, role, relation, verb))),
         }
@@ -49,7 +49,8 @@ impl Gate for Dialect {
         if !self.is_open(schema) {
             return self.rules.function(catalog, role, id);
         }
-        if catalog.is_served_schema(schema) && is_callable(catalog, function) {
+        let offered = catalog.is_served_schema(schema) && self.rules.config().offers(schema);
+        if offered && is_callable(catalog, function) {
             return Ok(());
         }
         Err(Denial::Hidden("the function is in a schema that is not served, or cannot be called".to_owned()))

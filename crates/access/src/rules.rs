@@ -37,7 +37,7 @@ impl Rules {
         relation: RelationId,
         verb: Verb,
     ) -> Option<Refusal> {
-        exposure(catalog, relation)
+        self.exposure(catalog, relation)
             .or_else(|| (!is_exempt(catalog, role)).then(|| self.unprotected(catalog, relation)).flatten())
             .or_else(|| privileges(catalog, role, relation, verb))
             .or_else(|| self.policy(catalog, role, relation, verb))
@@ -80,7 +80,8 @@ impl Rules {
     pub fn function_refusal(&self, catalog: &Catalog, role: RoleId, id: FunctionId) -> Option<Refusal> {
         let function = catalog.function(id);
         let exempt = is_exempt(catalog, role);
-        if !catalog.is_served_schema(function.schema.as_str()) {
+        let schema = function.schema.as_str();
+        if !catalog.is_served_schema(schema) || !self.config.offers(schema) {
             return Some(Refusal::SchemaNotServed);
         }
         if !is_callable(catalog, function) {
@@ -98,19 +99,21 @@ impl Rules {
         (!on_purpose).then_some(refusal)
     }
 
+    /// Whether the relation can be a resource at all.
+    pub(crate) fn exposure(&self, catalog: &Catalog, id: RelationId) -> Option<Refusal> {
+        let relation = catalog.relation(id);
+        if relation.is_partition {
+            return Some(Refusal::Partition);
+        }
+        let schema = relation.schema.as_str();
+        let offered = catalog.is_served_schema(schema) && self.config.offers(schema);
+        (!offered).then_some(Refusal::SchemaNotServed)
+    }
+
     /// Whether any verb is served: then the role may know that the relation exists.
     pub(crate) fn serves_any(&self, catalog: &Catalog, role: RoleId, relation: RelationId) -> bool {
         VERBS.iter().any(|verb| self.refusal(catalog, role, relation, *verb).is_none())
     }
-}
-
-/// Whether the relation can be a resource at all.
-pub(crate) fn exposure(catalog: &Catalog, id: RelationId) -> Option<Refusal> {
-    let relation = catalog.relation(id);
-    if relation.is_partition {
-        return Some(Refusal::Partition);
-    }
-    (!catalog.is_served_schema(relation.schema.as_str())).then_some(Refusal::SchemaNotServed)
 }
 
 /// Roles that row-level security does not hold for by their own attributes need only the grant. Owners are not among

@@ -4,7 +4,6 @@ use bedplate_query::catalog::{Catalog, FunctionId, RelationId};
 
 use super::{Finding, Kind, Scope, Severity};
 use crate::refusal::Refusal;
-use crate::rules::exposure;
 
 pub(super) fn check(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let catalog = scope.catalog;
@@ -69,7 +68,7 @@ fn exposed(scope: &Scope<'_>, name: &str) -> Option<Finding> {
         fix: None,
     };
     if let Some(id) = relation(catalog, name) {
-        let refusal = exposure(catalog, id).or_else(|| scope.rules.unprotected(catalog, id));
+        let refusal = scope.rules.exposure(catalog, id).or_else(|| scope.rules.unprotected(catalog, id));
         if let (Some(refusal), Some(role)) = (refusal, scope.roles.first()) {
             let why = refusal.describe(catalog, *role, id, bedplate_query::gate::Verb::Select);
             return Some(bad(format!("is listed in [access] exposed, but is not protected: {why}")));
