@@ -117,7 +117,7 @@ fn rows(
             check(if faults.is_empty() { Ok(()) } else { Err(faults) })?;
             let text = std::str::from_utf8(bytes).map_err(|_| invalid_body("the body is not UTF-8"))?;
             let body = crate::paging::push(values, Value::Json(text.into()))?;
-            Ok(Rows::Many { columns, body })
+            Ok(Rows::Many { columns, body, matching: Vec::new() })
         }
     }
 }

@@ -56,7 +56,8 @@ pub(crate) async fn patch(call: &Call<'_>, name: &str, key: &str, body: RequestB
     let filters = resource.key_filters(key, &mut values)?;
     let set = create::columns(fields, &mut values)?;
     let returning = returning(call, &resource, parsed.node, &preferences);
-    let update = Update { target: target(name), set, filters, returning, style: Style::NATIVE };
+    let reset = Vec::new();
+    let update = Update { target: target(name), set, reset, filters, returning, style: Style::NATIVE };
     changed(call, Request { operation: Operation::Update(update), values }, &preferences, StatusCode::OK)
         .await
 }

@@ -117,8 +117,16 @@ fn form_word(text: &str) -> Result<String> {
 
 /// A string as JSON.
 fn raw(text: &str) -> Result<Box<RawValue>> {
-    serde_json::value::to_raw_value(text)
-        .map_err(|e| Problem::internal_error("a string cannot be written as JSON").caused_by(e))
+    json_of(text)
+}
+
+fn null() -> Result<Box<RawValue>> {
+    json_of(&())
+}
+
+fn json_of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
+    serde_json::value::to_raw_value(value)
+        .map_err(|e| Problem::internal_error("a value cannot be written as JSON").caused_by(e))
 }
 
 /// JSON text of an array with one object.

@@ -90,15 +90,20 @@ impl<'a> Planner<'a> {
     }
 
     /// One field. The PostgREST dialect has PostgreSQL read arrays and composites, as it does in bulk rows: with its
-    /// leniency and its messages.
+    /// leniency and its messages. So it does for domains with a representation, whose functions then see only what is
+    /// really written.
     pub(super) fn input(&self, column: &Column, value: ValueRef) -> Result<Input, Problem> {
         let [_, parse, _] = self.representation(column.type_oid);
+        if self.is_dialect() && parse.is_some() {
+            return Ok(Input::Record { value, type_name: TypeName::Builtin("json"), parse });
+        }
         if parse.is_some() {
             return Ok(Input::Json { value, target: Target::Json, parse });
         }
         let target = self.target(column.type_oid);
         if self.is_dialect() && matches!(target, Target::Array(_) | Target::Composite(_)) {
-            return Ok(Input::Record { value, type_name: self.read_type(column.type_oid)? });
+            let type_name = self.read_type(column.type_oid)?;
+            return Ok(Input::Record { value, type_name, parse: None });
         }
         Ok(Input::Json { value, target, parse: None })
     }

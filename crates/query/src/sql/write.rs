@@ -71,9 +71,14 @@ fn value(text: &mut Text, input: &Input) {
         Input::Json { value, target, parse: Some(parse) } => {
             text.name(parse).put("(").param(Param::Json(*value, target.clone())).put("::json)");
         }
-        Input::Record { value, type_name } => {
+        Input::Record { value, type_name, parse } => {
             let field = Param::Json(*value, crate::pgtext::Target::Json);
-            text.put("(SELECT x.v FROM json_to_record(json_build_object('v', ").param(field);
+            text.put("(SELECT ");
+            match parse {
+                None => text.put("x.v"),
+                Some(parse) => text.name(parse).put("(x.v)"),
+            };
+            text.put(" FROM json_to_record(json_build_object('v', ").param(field);
             text.put("::json)) AS x(v ").type_name(type_name).put("))");
         }
         Input::Default => {
@@ -284,6 +289,9 @@ fn with(
     statement: impl FnOnce(&mut Text),
 ) {
     let asked = returning.inserted != Inserted::Unasked;
+    if returning.representation.explain.is_some() {
+        text.speak(alias, Some(&relation.name));
+    }
     text.put("WITH w AS (");
     statement(text);
     text.put(" RETURNING ");

@@ -6,8 +6,9 @@ use std::borrow::Cow;
 use bedplate_core::{Problem, Result};
 use bedplate_query::ident::MAX_BYTES;
 use bedplate_query::request::Name;
+use bedplate_query::validate::body::Object;
 
-use super::{Many, limit_exceeded};
+use super::{Many, limit_exceeded, null, raw};
 use crate::error::{self, PGRST102};
 
 /// Reads a table of at most `most` cells.
@@ -28,6 +29,7 @@ pub(super) fn read(text: &str, most: usize) -> Result<Many> {
     let mut json = String::with_capacity(text.len() * 2);
     json.push('[');
     let mut count = 0;
+    let mut first = None;
     while let Some(record) = records.next_record(most)? {
         if is_blank(&record) {
             continue;
@@ -42,18 +44,28 @@ pub(super) fn read(text: &str, most: usize) -> Result<Many> {
         if count * keys.len() > most {
             return Err(limit_exceeded(format!("the body has more than {most} values")));
         }
+        if count == 1 {
+            first = Some(fields(&header, &record)?);
+        }
         push_object(&mut json, &keys, &record);
     }
     json.push(']');
-    let mut names: Vec<Name> = Vec::with_capacity(header.len());
-    for name in &header {
-        if !names.iter().any(|known| **known == **name) {
-            names.push(Name::from(&**name));
+    // Without a row nothing is said of any column.
+    let keys = first.iter().flatten().map(|(name, _)| Name::clone(name)).collect();
+    Ok(Many { json: json.into(), keys, first, count })
+}
+
+/// Of equal names the last counts.
+fn fields(header: &[Cow<'_, str>], record: &[Cow<'_, str>]) -> Result<Object> {
+    let mut fields = Object::new();
+    for (name, value) in header.iter().zip(record) {
+        let value = if value == "NULL" { null()? } else { raw(value)? };
+        match fields.iter_mut().find(|(known, _)| **known == **name) {
+            Some(known) => known.1 = value,
+            None => fields.push((Name::from(&**name), value)),
         }
     }
-    // Without a row nothing is said of any column.
-    let keys = if count == 0 { Vec::new() } else { names };
-    Ok(Many { json: json.into(), keys, first: None, count })
+    Ok(fields)
 }
 
 fn is_blank(record: &[Cow<'_, str>]) -> bool {
@@ -181,6 +193,9 @@ mod tests {
             csv("a\"b").unwrap_err(),
             "The CSV body is not valid at line 1: a quote stands inside a value"
         );
+        let first = read("a,b,a\n1,NULL,x\n2,,", 100).unwrap().first.unwrap();
+        let first: Vec<(&str, &str)> = first.iter().map(|(name, value)| (&**name, value.get())).collect();
+        assert_eq!(first, [("a", "\"x\""), ("b", "null")]);
         let none = read("a,b\n", 100).unwrap();
         assert_eq!((&*none.json, none.keys.len(), none.count), ("[]", 0, 0));
     }

@@ -1,12 +1,10 @@
 //! `PATCH` and `DELETE`: the filters judge the rows as they are before.
 
-use std::time::Instant;
-
 use bedplate_core::Result;
 use bedplate_data::RunOptions;
 use bedplate_http::{RequestBody, Response};
 use bedplate_query::Operation;
-use bedplate_query::request::{Delete, Logic, Name, Update, Value, ValueRef};
+use bedplate_query::request::{Delete, Logic, Name, Update, ValueRef};
 use bedplate_query::validate::body::Object;
 use http::StatusCode;
 
@@ -16,6 +14,9 @@ use crate::body::{self, Payload};
 use crate::error::{self, PGRST102};
 use crate::prefer::Applies;
 
+/// With rows, and without.
+const STATUS: (StatusCode, StatusCode) = (StatusCode::OK, StatusCode::NO_CONTENT);
+
 pub(crate) async fn update(call: &Call<'_>, name: &str, body: RequestBody) -> Result<Response> {
     call.report.set_class("rest.update");
     let mut write = Write::new(call, name)?;
@@ -23,24 +24,19 @@ pub(crate) async fn update(call: &Call<'_>, name: &str, body: RequestBody) -> Re
     let columns = write.columns.take();
     let payload = body::read(call, &bytes, columns.is_some())?;
     let mut filters = std::mem::take(&mut write.node.filters);
-    let (set, reset) = match first(payload)? {
-        Some(fields) => changes(&mut write, fields, columns)?,
-        None => {
-            // An array without elements changes no row, and yet its columns must be right.
-            filters.push(Logic::Or(Vec::new()));
-            changes(&mut write, Object::new(), columns)?
-        }
-    };
+    let fields = first(payload)?;
+    if fields.is_none() {
+        // An array without elements changes no row, and yet its columns must be right.
+        filters.push(Logic::Or(Vec::new()));
+    }
+    let (set, reset) = changes(&mut write, fields.unwrap_or_default(), columns)?;
     let returning = write.returning();
     let update = Update { target: write.target(), set, reset, filters, returning, style: write.style() };
     let options = RunOptions { max_affected: most(call), ..write.options() };
     let written = write.run(Operation::Update(update), options).await?;
-    let started = Instant::now();
-    let rows = written.rows(&write);
-    let mut response = write.response(written, StatusCode::OK, StatusCode::NO_CONTENT);
-    write.content_range(&mut response, rows, true);
     let applies = Applies { missing: true, max_affected: true, ..Applies::default() };
-    Ok(write.finish(response, applies, started))
+    written
+        .respond(&write, STATUS, applies, |written, response| written.content_range(&write, response, true))
 }
 
 /// What the rows are set to: of an array, PostgREST takes one element.
@@ -65,7 +61,7 @@ fn changes(write: &mut Write<'_>, fields: Object, columns: Option<Vec<Name>>) ->
     let lacks = |column: &Name| !fields.iter().any(|(name, _)| name == column);
     let (reset, columns): (Vec<Name>, Vec<Name>) =
         columns.into_iter().partition(|column| defaults && lacks(column));
-    Ok((write.named_fields(fields, columns)?, reset))
+    Ok((write.named_fields(&fields, columns)?, reset))
 }
 
 pub(crate) async fn delete(call: &Call<'_>, name: &str) -> Result<Response> {
@@ -76,39 +72,11 @@ pub(crate) async fn delete(call: &Call<'_>, name: &str) -> Result<Response> {
     let delete = Delete { target: write.target(), filters, returning, style: write.style() };
     let options = RunOptions { max_affected: most(call), ..write.options() };
     let written = write.run(Operation::Delete(delete), options).await?;
-    let started = Instant::now();
-    let rows = written.rows(&write);
-    let mut response = write.response(written, StatusCode::OK, StatusCode::NO_CONTENT);
-    write.content_range(&mut response, rows, false);
     let applies = Applies { max_affected: true, ..Applies::default() };
-    Ok(write.finish(response, applies, started))
+    written
+        .respond(&write, STATUS, applies, |written, response| written.content_range(&write, response, false))
 }
 
 fn most(call: &Call<'_>) -> Option<u64> {
     call.preferences.most_affected().map(|most| u64::try_from(most).unwrap_or(0))
-}
-
-impl Write<'_> {
-    /// Fields as columns with their values.
-    pub(super) fn fields(&mut self, fields: Object) -> Result<Vec<(Name, ValueRef)>> {
-        let column = |(name, raw): (Name, Box<serde_json::value::RawValue>)| {
-            let value = crate::read::push(&mut self.values, Value::Json(raw.get().into()))?;
-            Ok((name, value))
-        };
-        fields.into_iter().map(column).collect()
-    }
-
-    /// The named columns with their values; NULL where there is no such field.
-    pub(super) fn named_fields(
-        &mut self,
-        fields: Object,
-        columns: Vec<Name>,
-    ) -> Result<Vec<(Name, ValueRef)>> {
-        let column = |column: Name| {
-            let field = fields.iter().find(|(name, _)| *name == column);
-            let value = field.map_or(Value::Null, |(_, raw)| Value::Json(raw.get().into()));
-            Ok((column, crate::read::push(&mut self.values, value)?))
-        };
-        columns.into_iter().map(column).collect()
-    }
 }

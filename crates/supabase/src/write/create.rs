@@ -1,7 +1,5 @@
 //! `POST` (inserts and upserts) and `PUT` (one upsert at a key).
 
-use std::time::Instant;
-
 use bedplate_core::{Problem, Result};
 use bedplate_data::RunOptions;
 use bedplate_data::problems::NOT_SINGLE;
@@ -49,15 +47,13 @@ pub(crate) async fn create(call: &Call<'_>, name: &str, body: RequestBody) -> Re
     };
     let options = write.options();
     let written = write.run(Operation::Insert(insert), options).await?;
-    let started = Instant::now();
     let status = status(call, &written);
-    let rows = written.rows(&write);
-    let location = written.answer.page.key.as_ref().filter(|_| written.answer.affected == 1);
-    let location = location.and_then(|values| location_of(name, &key, values));
-    let mut response = write.response(written, status, status);
-    response.headers.extend(location.map(|value| (LOCATION, value)));
-    write.content_range(&mut response, rows, false);
-    Ok(write.finish(response, applies, started))
+    written.respond(&write, (status, status), applies, |written, response| {
+        let values = written.answer.page.key.as_ref().filter(|_| written.answer.affected == 1);
+        let location = values.and_then(|values| location_of(name, &key, values));
+        response.headers.extend(location.map(|value| (LOCATION, value)));
+        written.content_range(&write, response, false);
+    })
 }
 
 /// 200 when rows were merged and none is new.
@@ -94,7 +90,7 @@ fn rows(
         Payload::One(fields) => {
             return Ok(Rows::One(match columns {
                 None => write.fields(fields)?,
-                Some(columns) => write.named_fields(fields, columns)?,
+                Some(columns) => write.named_fields(&fields, columns)?,
             }));
         }
         Payload::Many(many) => (many.json, many.keys),
@@ -135,11 +131,9 @@ pub(crate) async fn replace(call: &Call<'_>, name: &str, body: RequestBody) -> R
     let options = RunOptions { single: true, ..write.options() };
     let ran = write.run(Operation::Insert(insert), options).await;
     let written = ran.map_err(|problem| if *problem.code() == NOT_SINGLE { mismatch() } else { problem })?;
-    let started = Instant::now();
     let created = written.answer.inserted == Some(true);
     let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-    let response = write.response(written, status, StatusCode::NO_CONTENT);
-    Ok(write.finish(response, Applies::default(), started))
+    written.respond(&write, (status, StatusCode::NO_CONTENT), Applies::default(), |_, _| ())
 }
 
 fn mismatch() -> Problem {
