@@ -17,16 +17,21 @@ use crate::config::{Cors, CorsManner};
 use crate::response::Response;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-/// What a browser's script may send. A list, not an echo: an unknown header is a question to us first.
+/// What a browser's script may send. A list, not an echo: an unknown header is a question to us first. All that Supabase's
+/// clients send is among it, and tus (resumable uploads, protocol 1.0.0).
 const ALLOWED: HeaderValue = HeaderValue::from_static(
-    "accept, accept-language, accept-profile, apikey, authorization, content-language, content-profile, \
-     content-type, idempotency-key, if-match, if-modified-since, if-none-match, if-unmodified-since, prefer, \
-     range, range-unit, traceparent, tracestate, x-client-info, x-request-id, x-supabase-api-version",
+    "accept, accept-language, accept-profile, apikey, authorization, baggage, cache-control, content-language, \
+     content-profile, content-type, idempotency-key, if-match, if-modified-since, if-none-match, \
+     if-unmodified-since, prefer, range, range-unit, traceparent, tracestate, tus-resumable, upload-concat, \
+     upload-defer-length, upload-length, upload-metadata, upload-offset, x-client-info, x-http-method-override, \
+     x-region, x-request-id, x-retry-count, x-supabase-api-version, x-upsert",
 );
 /// What a browser's script may read besides the safelisted headers.
 const EXPOSED: HeaderValue = HeaderValue::from_static(
-    "content-encoding, content-location, content-range, etag, idempotency-replayed, link, location, \
-     preference-applied, ratelimit, ratelimit-policy, retry-after, server-timing, x-request-id",
+    "content-encoding, content-location, content-profile, content-range, etag, idempotency-replayed, link, \
+     location, preference-applied, proxy-status, ratelimit, ratelimit-policy, retry-after, server-timing, \
+     tus-extension, tus-max-size, tus-resumable, tus-version, upload-expires, upload-length, upload-metadata, \
+     upload-offset, www-authenticate, x-request-id, x-total-count",
 );
 
 /// PostgREST's methods, in its order.
@@ -99,7 +104,11 @@ impl CorsPolicy {
         if !asked || !self.is_open() {
             return None;
         }
-        let mut response = Response::empty(StatusCode::NO_CONTENT);
+        let status = match self.manner {
+            CorsManner::Listed => StatusCode::NO_CONTENT,
+            CorsManner::Postgrest => StatusCode::OK,
+        };
+        let mut response = Response::empty(status);
         if headers.get(ORIGIN).is_some_and(|origin| self.allows(origin)) {
             let (methods, allowed) = match self.manner {
                 CorsManner::Listed => (METHODS, ALLOWED),
@@ -123,10 +132,8 @@ impl CorsPolicy {
         };
         if self.any {
             // The same for every origin, and so without Vary.
-            if origin.is_some() {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
-                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-            }
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
             return;
         }
         headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -206,6 +213,44 @@ mod tests {
         for bad in ["*", "https://*", "https://a.example/", "a.example", "https://A.example", ""] {
             let config = Cors { origins: vec![bad.to_owned()], ..Cors::default() };
             assert!(CorsPolicy::new(&config).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_supabase_clients_send_and_read_is_listed() {
+        let has =
+            |list: &HeaderValue, name: &str| list.to_str().unwrap().split(", ").any(|listed| listed == name);
+        for name in [
+            "apikey",
+            "authorization",
+            "x-client-info",
+            "accept-profile",
+            "content-profile",
+            "content-type",
+            "prefer",
+            "range",
+            "range-unit",
+            "x-supabase-api-version",
+            "traceparent",
+            "tracestate",
+            "baggage",
+            "x-retry-count",
+            "x-upsert",
+            "upload-offset",
+        ] {
+            assert!(has(&ALLOWED, name), "{name}");
+        }
+        for name in [
+            "content-range",
+            "content-location",
+            "location",
+            "preference-applied",
+            "content-profile",
+            "x-total-count",
+            "link",
+            "upload-offset",
+        ] {
+            assert!(has(&EXPOSED, name), "{name}");
         }
     }
 }

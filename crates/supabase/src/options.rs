@@ -11,7 +11,7 @@ use bedplate_query::catalog::{Catalog, Function, Relation, RelationId, RoleId, V
 use bedplate_query::gate::{Gate, Verb};
 use bedplate_query::request::{self, Arguments, Call as Invoked, Node, Read, Style, Target};
 use bedplate_query::{Operation, plan};
-use http::header::ALLOW;
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, ORIGIN};
 use http::{HeaderValue, StatusCode};
 
 use crate::Call;
@@ -28,7 +28,7 @@ pub(crate) fn relation(call: &Call<'_>, name: &str) -> Result<Response> {
         let read = Read { target, parents: Vec::new(), node, count: None, style: Style::POSTGREST };
         return Err(scope.refusal(&Operation::Read(read)));
     }
-    Ok(answer(&methods))
+    Ok(answer(call, &methods))
 }
 
 /// Which methods a function takes.
@@ -50,17 +50,22 @@ pub(crate) fn function(call: &Call<'_>, name: &str) -> Result<Response> {
         return Err(scope.refusal(&Operation::Call(invoked)));
     }
     let reads = served.iter().any(|function| function.volatility != Volatility::Volatile);
-    Ok(answer(if reads { &["GET", "HEAD", "POST"] } else { &["POST"] }))
+    Ok(answer(call, if reads { &["GET", "HEAD", "POST"] } else { &["POST"] }))
 }
 
 /// The root takes reads only.
 pub(crate) fn root(call: &Call<'_>) -> Response {
     call.report.set_class("rest.options");
-    answer(&["GET", "HEAD"])
+    answer(call, &["GET", "HEAD"])
 }
 
-fn answer(methods: &[&str]) -> Response {
+fn answer(call: &Call<'_>, methods: &[&str]) -> Response {
     let mut response = Response::empty(StatusCode::OK);
+    // PostgREST says so whoever asks. What a browser's script may read is the HTTP kit's decision; other callers send no
+    // origin.
+    if !call.request.headers.contains_key(ORIGIN) {
+        response.headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    }
     if let Ok(allow) = HeaderValue::try_from(format!("OPTIONS,{}", methods.join(","))) {
         response.headers.insert(ALLOW, allow);
     }

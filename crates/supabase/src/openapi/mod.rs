@@ -139,14 +139,4 @@ impl<'a> Scope<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{headline, summary};
-
-    #[test]
-    fn the_first_line_of_a_comment_is_its_headline() {
-        assert_eq!(headline("title\n\nand\nmore"), ("title", "and\nmore"));
-        assert_eq!(headline("title"), ("title", ""));
-        assert_eq!(summary(Some("title")), (Some("title"), None));
-        assert_eq!(summary(Some("title\nrest")), (Some("title"), Some("rest")));
-    }
-}
+mod tests;
