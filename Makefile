@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser lint bench docs clean stop-test-server need need-browser
+.PHONY: help run test test-browser test-types lint bench docs clean stop-test-server need need-browser need-types
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -11,6 +11,9 @@ need: ## install what the other targets need (PostgreSQL's server programs, a C 
 
 need-browser: ## install what the browser tests need (Chromium, Node.js) and say so
 	@scripts/need-browser
+
+need-types: ## install what the tests of generated types need (Node.js, Python) and say so
+	@scripts/need-types
 
 run: need ## build Bedplate and serve examples/helpdesk on a private PostgreSQL
 	cargo build --locked -p bedplate
@@ -24,6 +27,10 @@ test: need ## layers, generated docs, and every test
 test-browser: need need-browser ## only the tests of the example's pages in Chromium
 	cargo build --locked -p bedplate
 	cd tests/browser && npm test --silent
+
+test-types: need need-types ## only the tests of generated types with tsc, zod, mypy and Pydantic
+	cargo build --locked -p bedplate
+	cd tests/types && npm test --silent
 
 lint: ## format check and clippy as CI runs them
 	cargo fmt --all --check

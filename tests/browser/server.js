@@ -8,7 +8,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PROGRAM = resolve(process.env.BEDPLATE_PROGRAM ?? join(ROOT, 'target/debug/bedplate'));
+// The program refuses variables with its prefix that are none of its settings.
+const { BEDPLATE_PROGRAM, ...ENVIRONMENT } = process.env;
+const PROGRAM = resolve(BEDPLATE_PROGRAM ?? join(ROOT, 'target/debug/bedplate'));
 
 function folder() {
   const path = mkdtempSync(join(tmpdir(), 'bedplate-browser-'));
@@ -27,7 +29,7 @@ export function copyOfHelpdesk() {
 /** What `bedplate new` makes. */
 export function newProject(name) {
   const path = folder();
-  execFileSync(PROGRAM, ['new', name], { cwd: path });
+  execFileSync(PROGRAM, ['new', name], { cwd: path, env: ENVIRONMENT });
   return join(path, name);
 }
 
@@ -35,7 +37,7 @@ export function newProject(name) {
 export async function dev(project) {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: cargo build -p bedplate`);
   const free = ['--set', 'server.port=0', '--set', 'server.admin_port=0'];
-  const child = spawn(PROGRAM, ['dev', '--json', ...free], { cwd: project, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(PROGRAM, ['dev', '--json', ...free], { cwd: project, env: ENVIRONMENT, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   child.stderr.on('data', (text) => { log += text; });
   const ended = new Promise((done) => child.on('exit', done));

@@ -59,6 +59,7 @@ async fn serve(
         let seeded = schema::seed(database, loaded, false, &mut |event| show_event(&event, report)).await?;
         report.line(lines::seed(&seeded));
     }
+    types::write_and_report(loaded, &service.loader.current(), report);
     let mut listeners = service.serve();
     first_answer::wait(service.address).await?;
     let cold = database.cluster.as_ref().is_none_or(bedplate_cluster::Cluster::created);

@@ -144,24 +144,25 @@ fn failed(action: &str, path: &Path, error: &std::io::Error) -> Problem {
         .hint("check the path under [gen] in bedplate.toml, and who may write there")
 }
 
-/// Writes the files now and after each change of the catalog. Does not end.
+/// Writes the files after each change of the catalog. Does not end.
 pub async fn follow(loaded: &Loaded, loader: &Loader, report: &dyn Report) {
     let mut newest = loader.subscribe();
     newest.mark_changed();
     while !files(loaded).is_empty() && newest.changed().await.is_ok() {
         let catalog = Arc::clone(&newest.borrow_and_update());
-        show(&write(loaded, &catalog), report);
+        write_and_report(loaded, &catalog, report);
     }
     std::future::pending::<()>().await;
 }
 
-fn show(outcome: &Result<Vec<(File, State)>, Problem>, report: &dyn Report) {
-    match outcome {
+/// Writes the files and tells which; what goes wrong is no reason for `dev` to stop.
+pub fn write_and_report(loaded: &Loaded, catalog: &Catalog, report: &dyn Report) {
+    match write(loaded, catalog) {
         Ok(done) => {
             let written: Vec<&str> = done
                 .iter()
                 .filter(|(_, state)| *state != State::UpToDate)
-                .map(|(file, _)| &*file.path)
+                .map(|(file, _)| file.path.as_str())
                 .collect();
             if !written.is_empty() {
                 report.line(Line::new("types", written.join(", "), json!({ "written": written })));
