@@ -23,12 +23,20 @@ impl<'a> Planner<'a> {
         if embeds(node).next().is_none() && !may_refuse(node) {
             return Ok(());
         }
-        self.each_level(node, shape, &|_| Ok(()))?;
+        self.ways_exist(node, shape)?;
         self.each_level(node, shape, &|seen| {
             seen.node.order.iter().try_for_each(|term| related(seen, term))
         })?;
         self.each_level(node, shape, &|seen| self.aggregates_allowed(seen))?;
         self.each_level(node, shape, &|seen| self.spreads_are_plain(seen))
+    }
+
+    /// Of the first embed with all below it, then of the next.
+    fn ways_exist(&self, node: &'a Node, shape: Shape<'a>) -> Result<(), Problem> {
+        embeds(node).try_for_each(|embed| {
+            let way = self.way(shape, &embed.relation, embed.hint.as_ref())?;
+            self.ways_exist(&embed.node, self.far_shape(way))
+        })
     }
 
     fn each_level(

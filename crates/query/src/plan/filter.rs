@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bedplate_core::Problem;
 
 use super::column::{Purpose, Typed};
-use super::level::{Link, Scope, find_link};
+use super::level::{Link, Place, Scope, find_link};
 use super::planner::{Planner, Shape};
 use super::relate::{Near, Way};
-use super::tree::{Alias, Cond, Operand};
+use super::tree::{Alias, Cond, Operand, Paged};
 use super::types::oid;
 use crate::fault::Fault;
 use crate::problems::QUERY_SYNTAX;
@@ -81,7 +81,10 @@ impl<'a> Planner<'a> {
         if let Some((test, through)) = more {
             when.push(self.test(&scope, test, through)?);
         }
-        Ok(Cond::Exists { from, when, in_order: false })
+        let page = &embed.node.page;
+        let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
+        let page = paged.then(|| Paged { limit: self.limit(page, Place::Nested), offset: page.offset });
+        Ok(Cond::Exists { from, when, in_order: false, page })
     }
 
     /// What names mean where embeds are not joined.
@@ -138,7 +141,7 @@ impl<'a> Planner<'a> {
 
     pub(super) fn operation(&self, left: Typed, test: &Test) -> Result<Cond, Problem> {
         let operand = |value: ValueRef| {
-            let [.., parse] = if test.path.steps.is_empty() {
+            let [.., parse] = if test.path.steps.is_empty() && !self.compares_as_written(&test.op) {
                 self.representation(left.type_oid)
             } else {
                 [None, None, None]
@@ -162,6 +165,13 @@ impl<'a> Planner<'a> {
                 value: *value,
             },
         })
+    }
+
+    /// Operators whose value is left alone, whatever the column's representation: PostgREST's choice.
+    fn compares_as_written(&self, op: &Op) -> bool {
+        let plain =
+            |op: &Comparison| matches!(op, Comparison::Like | Comparison::Ilike | Comparison::IsDistinct);
+        self.is_dialect() && matches!(op, Op::Compare { op, .. } if plain(op))
     }
 
     /// PostgreSQL takes `= ANY($1)` as an array of the left type, except where that type is itself an array, or goes

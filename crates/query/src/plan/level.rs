@@ -186,10 +186,11 @@ impl<'a> Planner<'a> {
         }
         let way = self.way(part.scope.shape, &embed.relation, embed.hint.as_ref())?;
         let page = &embed.node.page;
-        let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
+        // By itself where it has a page, and where PostgREST's rows are grouped: by the object as a whole.
+        let apart = self.is_dialect() && (comparable || page.is_bounded() || page.offset.is_some());
         if !way.to_one() {
             self.many(part, embed, way, comparable)
-        } else if !embed.spread && (paged || self.aggregates(&embed.node, self.far_shape(way))) {
+        } else if !embed.spread && (apart || self.aggregates(&embed.node, self.far_shape(way))) {
             self.one(part, embed, way, comparable)
         } else {
             self.join(part, embed, way, comparable)

@@ -112,6 +112,10 @@ impl<'a> Planner<'a> {
                 find(&|field| matches!(&field.value, FieldValue::Value { expr: e, .. } if *e == expr))
             }
         };
+        if found.is_none() && self.is_dialect() {
+            // What depends on a grouped key may be ordered by; PostgreSQL knows.
+            return self.key(term, scope);
+        }
         let (index, expr) = found.ok_or_else(|| {
             Problem::new(&QUERY_SYNTAX)
                 .detail(format!("{:?} is not selected", term_text(term)))

@@ -77,7 +77,7 @@ impl<'a> Planner<'a> {
             let mut inner = self.visible(steps, above, over);
             inner.extend(self.joined(steps[above].way, Near::Row(over), alias).unwrap_or_default());
             let from = Source::Relation(qualified(self.get(steps[above].relation)));
-            when.push(Cond::Exists { from: vec![(from, over)], when: inner, in_order: false });
+            when.push(Cond::Exists { from: vec![(from, over)], when: inner, in_order: false, page: None });
         }
         when
     }
@@ -102,7 +102,7 @@ impl<'a> Planner<'a> {
         let mut when = self.keyed(step, over);
         when.extend(self.joined(step.way, Near::Row(over), alias).unwrap_or_default());
         let from = Source::Relation(qualified(self.get(step.relation)));
-        vec![Cond::Exists { from: vec![(from, over)], when, in_order: false }]
+        vec![Cond::Exists { from: vec![(from, over)], when, in_order: false, page: None }]
     }
 
     /// The columns that a new row below the parent gets from it.

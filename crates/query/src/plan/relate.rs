@@ -142,7 +142,7 @@ impl<'a> Planner<'a> {
             // One foreign key gives two ways: the table's name leads to the many, the column's to the one.
             let many = way.relationship.cardinality == Cardinality::OneToMany;
             return match hint {
-                None => by_name && !way.to_one() || way.to_one() && near == Some(name),
+                None => by_name && many || way.to_one() && near == Some(name),
                 Some(hint) if many => by_name && (far == Some(hint) || constraint(way) == Some(hint)),
                 Some(hint) => by_name && !way.to_one() && self.is_hinted(way, hint),
             };
@@ -327,7 +327,7 @@ impl<'a> Planner<'a> {
                     when.push(Cond::Equal(here, column_of(far, column(target, *there))));
                 }
                 let from = vec![(Source::Relation(qualified(between)), alias)];
-                Some(vec![Cond::Exists { from, when, in_order: false }])
+                Some(vec![Cond::Exists { from, when, in_order: false, page: None }])
             }
             Via::Computed { .. } => matches!(near, Near::Row(_)).then(Vec::new),
         }

@@ -164,9 +164,18 @@ pub enum Cond {
         when: Vec<Cond>,
         /// Asked of row after row, in the order in which they come, and not as a join.
         in_order: bool,
+        /// Which of the rows count.
+        page: Option<Paged>,
     },
     /// A row of a set-returning join is there (not all NULL).
     Present(Alias),
+}
+
+/// The page of a subquery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Paged {
+    pub limit: Limit,
+    pub offset: Option<ValueRef>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

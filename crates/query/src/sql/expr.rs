@@ -172,13 +172,18 @@ impl Text {
             Cond::Bound { left, op, right } => {
                 self.expr(left).put(" ").put(bound(*op)).put(" ").param(Param::Value(*right))
             }
-            Cond::Exists { from, when, in_order } => {
+            Cond::Exists { from, when, in_order, page } => {
                 let each = |text: &mut Self, (source, alias): &(Source, Alias)| {
                     text.source(source, *alias);
                 };
                 self.put("EXISTS (SELECT 1 FROM ").list(from, ", ", each).filter(when);
-                // PostgreSQL makes no join of a subquery that has an OFFSET.
-                self.put(if *in_order && !self.unordered { " OFFSET 0)" } else { ")" })
+                match page {
+                    Some(page) => self.page(page.limit, page.offset),
+                    // PostgreSQL makes no join of a subquery that has an OFFSET.
+                    None if *in_order && !self.unordered => self.put(" OFFSET 0"),
+                    None => self,
+                };
+                self.put(")")
             }
             Cond::Present(alias) => self.put("NOT (").alias(*alias).put(".* IS NULL)"),
         }

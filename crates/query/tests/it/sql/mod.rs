@@ -11,6 +11,7 @@ use snapshot;
 mod access;
 mod calls;
 mod cursors;
+mod dialect;
 mod dialect_writes;
 mod embeds;
 mod reads;
