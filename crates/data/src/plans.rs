@@ -1,4 +1,4 @@
-//! The plan cache: one entry per role and operation, for one catalog snapshot.
+//! The plan cache: one entry per role, front door and operation, for one catalog snapshot.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -28,7 +28,8 @@ pub(crate) struct Compiled {
 impl Compiled {
     fn new(planned: Planned) -> Self {
         let main = &planned.main;
-        let notes = main.inserted_column.or(main.affected_column).or(main.total_column).is_some();
+        let columns = [main.inserted_column, main.affected_column, main.total_column, main.rows_column];
+        let notes = columns.iter().any(Option::is_some);
         Self {
             notes,
             guards: planned.guards.iter().map(statement).collect(),
@@ -73,25 +74,29 @@ impl Weighter<Key, Arc<Compiled>> for BySize {
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     role: RoleId,
+    /// Doors have gates and limits of their own; 0 is the platform.
+    door: u64,
     operation: Operation,
 }
 
 /// A key that is looked up without cloning the operation. Hashes as [`Key`] does: field by field, in order.
 struct Wanted<'a> {
     role: RoleId,
+    door: u64,
     operation: &'a Operation,
 }
 
 impl Hash for Wanted<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.role.hash(state);
+        self.door.hash(state);
         self.operation.hash(state);
     }
 }
 
 impl Equivalent<Key> for Wanted<'_> {
     fn equivalent(&self, key: &Key) -> bool {
-        self.role == key.role && *self.operation == key.operation
+        self.role == key.role && self.door == key.door && *self.operation == key.operation
     }
 }
 
@@ -118,16 +123,17 @@ impl Snapshot {
     pub(crate) fn plan(
         &self,
         role: RoleId,
+        door: u64,
         gate: &dyn Gate,
         limits: &Limits,
         operation: &Operation,
     ) -> Result<Arc<Compiled>, Problem> {
-        if let Some(known) = self.plans.get(&Wanted { role, operation }) {
+        if let Some(known) = self.plans.get(&Wanted { role, door, operation }) {
             return Ok(known);
         }
         let planned = plan::plan(&self.catalog, role, gate, limits, operation)?;
         let compiled = Arc::new(Compiled::new(planned));
-        self.plans.insert(Key { role, operation: operation.clone() }, Arc::clone(&compiled));
+        self.plans.insert(Key { role, door, operation: operation.clone() }, Arc::clone(&compiled));
         Ok(compiled)
     }
 }

@@ -1,12 +1,16 @@
 //! Where the rows of a pipeline go: the main statement's into the response buffer, a count's into a number.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bedplate_core::Problem;
 use bedplate_db::{Row, RowSink};
 use bedplate_query::encode::{Encoder, Page};
 use bedplate_query::request::Count;
 use bytes::BytesMut;
 
+use crate::door::SqlResponse;
 use crate::plans::Compiled;
+use crate::run::UNTOLD;
 
 /// What a count's statement answered.
 pub(crate) enum Counted {
@@ -28,6 +32,7 @@ pub(crate) struct Sink<'a> {
     compiled: &'a Compiled,
     probe_limit: Option<u64>,
     encoder: Encoder<'a>,
+    told: &'a AtomicU64,
     out: &'a mut BytesMut,
     /// Where the rows begin in `out`.
     start: usize,
@@ -35,6 +40,11 @@ pub(crate) struct Sink<'a> {
     inserted: Option<bool>,
     affected: Option<u64>,
     total: Option<u64>,
+    /// How many calls come before the operation's own; their rows are nobody's.
+    pub first: usize,
+    /// The call that answers what SQL wants the answer to be.
+    pub response_at: Option<usize>,
+    pub response: SqlResponse,
     /// A guard found nothing: whatever comes after it does not count.
     pub parent_missing: bool,
 }
@@ -43,6 +53,7 @@ impl<'a> Sink<'a> {
     pub fn new(
         compiled: &'a Compiled,
         probe_limit: Option<u64>,
+        told: &'a AtomicU64,
         out: &'a mut BytesMut,
         start: usize,
     ) -> Self {
@@ -51,12 +62,16 @@ impl<'a> Sink<'a> {
             compiled,
             probe_limit,
             encoder,
+            told,
             out,
             start,
             count: None,
             inserted: None,
             affected: None,
             total: None,
+            first: 0,
+            response_at: None,
+            response: SqlResponse::default(),
             parent_missing: false,
         }
     }
@@ -67,6 +82,7 @@ impl<'a> Sink<'a> {
         self.encoder = Encoder::new(&self.compiled.planned.main, self.probe_limit);
         (self.count, self.inserted, self.affected, self.total) = (None, None, None, None);
         self.parent_missing = false;
+        self.told.store(UNTOLD, Ordering::Relaxed);
     }
 
     pub fn finish(self) -> Result<Seen, Problem> {
@@ -84,16 +100,31 @@ impl<'a> Sink<'a> {
         let main = &self.compiled.planned.main;
         let column = |index: Option<u16>| index.and_then(|i| row.columns().nth(usize::from(i)).flatten());
         if let Some(value) = column(main.inserted_column) {
-            // A boolean in binary: one byte.
-            self.inserted = Some(value == [1]);
+            // A boolean in binary: one byte. Of several rows, one that is new makes it true.
+            self.inserted = Some(self.inserted == Some(true) || value == [1]);
         }
         if let Some(value) = column(main.affected_column) {
-            self.affected = Some(number(value)?);
+            let affected = number(value)?;
+            self.affected = Some(affected);
+            self.told.store(affected, Ordering::Relaxed);
+        }
+        if let Some(value) = column(main.rows_column)
+            && self.affected.is_none()
+        {
+            self.told.store(number(value)?, Ordering::Relaxed);
         }
         if let Some(value) = column(main.total_column) {
             self.total = Some(number(value)?);
         }
         Ok(())
+    }
+
+    fn note_response(&mut self, row: Row<'_>) {
+        let mut texts = row.columns().map(|column| {
+            let text = column.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+            text.filter(|text| !text.is_empty())
+        });
+        self.response = SqlResponse { headers: texts.next().flatten(), status: texts.next().flatten() };
     }
 
     fn note_count(&mut self, row: Row<'_>) -> Result<(), Problem> {
@@ -121,7 +152,11 @@ fn number(value: &[u8]) -> Result<u64, Problem> {
 
 impl RowSink for Sink<'_> {
     fn row(&mut self, call: usize, row: Row<'_>) -> Result<(), Problem> {
-        let main = self.compiled.guards.len();
+        let main = self.first + self.compiled.guards.len();
+        if self.response_at == Some(call) {
+            self.note_response(row);
+            return Ok(());
+        }
         if call == main {
             if self.compiled.notes {
                 self.note(row)?;
@@ -132,7 +167,8 @@ impl RowSink for Sink<'_> {
     }
 
     fn complete(&mut self, call: usize, affected: u64) {
-        if call < self.compiled.guards.len() && affected == 0 {
+        let guards = self.first..self.first + self.compiled.guards.len();
+        if guards.contains(&call) && affected == 0 {
             self.parent_missing = true;
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::request::Name;
+use crate::request::{BodyMedia, Name};
 
 /// A refusal of the planner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub enum Fault {
     UnknownRelation { schema: Option<Name>, name: Name, similar: Option<String> },
     /// A column of a relation that does not exist or may not be known of. `relation` is empty for rows without one.
     UnknownColumn { relation: String, column: Name },
+    /// A column of a body, or of a list of columns to write, that the relation does not have.
+    UnknownWrittenColumn { relation: String, column: Name },
     /// A type that a cast names and that does not exist, or is not one to cast to.
     UnknownType { name: Name },
     /// Nothing leads from one relation to the other. `similar` is the nearest name that is related.
@@ -28,13 +30,15 @@ pub enum Fault {
     NoFunction {
         schema: Option<Name>,
         name: Name,
-        /// Names of the arguments that were given, in order; empty with `single_unnamed`.
+        /// Names of the arguments that were given, sorted.
         arguments: Vec<Name>,
-        /// The body's media, where one unnamed parameter would have taken it.
-        body: bool,
-        /// Whole signature of the nearest function, as `schema.name(a, b)`.
+        /// What the body is, where one unnamed parameter would have taken it.
+        body: Option<BodyMedia>,
+        /// The nearest function: `schema.name`, or `schema.name(a, b)` where the name is right.
         similar: Option<String>,
     },
+    /// None of the media types that the caller takes is offered.
+    NoRepresentation { accepted: Vec<String> },
     /// Several overloads take these arguments: their signatures, as `schema.name(a => integer, b => text)`.
     ManyFunctions { candidates: Vec<String> },
     /// The filter, order or limit names a relation that the select list does not embed.

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod gate;
 pub mod ident;
 pub mod limits;
+pub mod media;
 pub mod output;
 pub mod pgtext;
 pub mod plan;

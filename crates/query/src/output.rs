@@ -84,6 +84,17 @@ pub enum Output {
     Rows(Object),
     /// One bare JSON value a row (functions that return scalars).
     Values(Codec),
+    /// As [`Output::Rows`], without the members that are null, at every depth.
+    StrippedRows(Object),
+    /// As [`Output::Values`], without members that are null.
+    StrippedValues(Codec),
+    /// CSV as PostgREST has it: the header (when there is a row), then each row as the text of a record without its
+    /// parentheses. The first `columns` columns of a row, in text format.
+    Csv { header: Arc<[u8]>, columns: u16 },
+    /// One row: the whole answer in its first column, as it comes.
+    Body,
+    /// The text of an EXPLAIN: its first column, line by line.
+    Lines,
     /// No rows are answered (counts, minimal writes, void functions).
     #[default]
     Nothing,

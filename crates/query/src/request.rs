@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+pub use crate::media::Accept;
+
 /// A name as the caller wrote it; unchecked.
 pub type Name = Arc<str>;
 
@@ -88,7 +90,7 @@ pub struct Parent {
 }
 
 /// Where front doors differ in what the same request means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Style {
     /// `*` means the columns that the role may read (native); otherwise all columns, and PostgreSQL refuses (PostgREST).
     pub star_readable_only: bool,
@@ -96,11 +98,15 @@ pub struct Style {
     pub total_order: bool,
     /// Extensions of the grammar (filters on embedded relations inside or/and trees) are allowed.
     pub extensions: bool,
+    /// Which representations of the answer the caller takes.
+    pub accept: Accept,
 }
 
 impl Style {
-    pub const NATIVE: Self = Self { star_readable_only: true, total_order: true, extensions: true };
-    pub const POSTGREST: Self = Self { star_readable_only: false, total_order: false, extensions: false };
+    pub const NATIVE: Self =
+        Self { star_readable_only: true, total_order: true, extensions: true, accept: Accept::Json };
+    pub const POSTGREST: Self =
+        Self { star_readable_only: false, total_order: false, extensions: false, accept: Accept::Json };
 }
 
 /// One level of a read: the resource itself or an embedded relation.
@@ -359,10 +365,11 @@ pub struct Insert {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Rows {
-    /// One row: column and its [`Value::Json`]. No column: `DEFAULT VALUES`.
+    /// One row: column and its [`Value::Json`], or [`Value::Null`]. No column: `DEFAULT VALUES`.
     One(Vec<(Name, ValueRef)>),
-    /// A [`Value::Json`] array of objects; `columns` is the union of their keys, or what the caller listed.
-    Many { columns: Vec<Name>, body: ValueRef },
+    /// A [`Value::Json`] array of objects; `columns` is the union of their keys, or what the caller listed. Elements whose
+    /// columns differ from `matching` are left out (PUT of the PostgREST dialect).
+    Many { columns: Vec<Name>, body: ValueRef, matching: Vec<(Name, ValueRef)> },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -374,7 +381,7 @@ pub struct Conflict {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConflictAction {
-    /// `ON CONFLICT DO UPDATE` of the given columns.
+    /// `ON CONFLICT DO UPDATE` of the given columns; the PostgREST dialect sets those of the key as well.
     Merge,
     Ignore,
     /// PUT: as merge, but columns that are not given get their defaults (the row is replaced).
@@ -384,8 +391,10 @@ pub enum ConflictAction {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Update {
     pub target: Target,
-    /// Column and its [`Value::Json`].
+    /// Column and its [`Value::Json`], or [`Value::Null`].
     pub set: Vec<(Name, ValueRef)>,
+    /// Columns that get their defaults.
+    pub reset: Vec<Name>,
     pub filters: Vec<Logic>,
     pub returning: Returning,
     pub style: Style,

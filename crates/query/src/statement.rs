@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bedplate_core::{Problem, problem};
 
+use crate::media::Media;
 use crate::output::{Format, Output};
 use crate::pgtext;
 use crate::request::{Value, ValueRef, Values};
@@ -20,6 +21,8 @@ pub enum Param {
     Json(ValueRef, pgtext::Target),
     /// As `Json` with an array target, for a variadic argument: one value alone is a list of one.
     Items(ValueRef, pgtext::Target),
+    /// As `Json`; of several texts the last (a repeated key of a query string).
+    Last(ValueRef, pgtext::Target),
     /// The page limit, `max` at most, one more when the statement probes for more rows.
     Limit { value: ValueRef, max: Option<u64>, plus_one: bool },
     /// Fixed when planned (a configured maximum, for example).
@@ -72,6 +75,22 @@ pub struct Main {
     pub affected_column: Option<u16>,
     /// Function calls that count: how many rows there are without the page (binary int8).
     pub total_column: Option<u16>,
+    /// Answers that PostgreSQL puts together ([`Output::Body`]): of how many rows (binary int8).
+    pub rows_column: Option<u16>,
+    /// What the answer is.
+    pub media: Media,
+}
+
+impl Main {
+    /// The statement's plan is answered; there are no rows to count.
+    pub fn is_plan(&self) -> bool {
+        self.output == Output::Lines
+    }
+
+    /// Whether the answer is one JSON value that stands without brackets.
+    pub fn is_single(&self) -> bool {
+        self.single || matches!(self.media, Media::Object { .. })
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -112,6 +131,11 @@ impl Param {
                 }
                 Value::Json(json) => pgtext::from_json(json, target)?,
                 Value::Text(text) => Some(Cow::Owned(pgtext::list(&[Some(text.clone())]))),
+                other => plain(other),
+            },
+            Self::Last(value, target) => match values.get(*value) {
+                Value::Json(json) => pgtext::from_json(json, target)?,
+                Value::List(items) => items.last().and_then(|item| item.as_deref()).map(Cow::Borrowed),
                 other => plain(other),
             },
             Self::Limit { value, max, plus_one } => {

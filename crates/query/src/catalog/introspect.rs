@@ -47,6 +47,7 @@ statements! {
     Ranges = "ranges",
     Casts = "casts",
     Functions = "functions",
+    MediaAggregates = "media_aggregates",
     ExtensionMembers = "extension_members",
     Estimates = "estimates",
 }

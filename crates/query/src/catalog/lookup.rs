@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::model::*;
 use crate::ident::Ident;
+use crate::media::Media;
 
 impl Catalog {
     pub fn relation(&self, id: RelationId) -> &Relation {
@@ -72,6 +73,11 @@ impl Catalog {
 
     pub fn find_role(&self, name: &str) -> Option<RoleId> {
         self.role_names.get(name).copied()
+    }
+
+    /// The aggregate that makes a representation of rows of the relation, or (`None`) of any rows.
+    pub fn find_media_handler(&self, of: Option<RelationId>, media: &Media) -> Option<&MediaHandler> {
+        self.media_handlers.get(&(of, media.clone()))
     }
 
     /// `None` for row types that nothing refers to and for those of PostgreSQL's own catalogs.

@@ -1,8 +1,9 @@
 //! Result rows straight into the response buffer, as they arrive: no row is kept, no value becomes a string first.
 //!
 //! [`Encoder`] knows pages (the probe row, rows in reverse, the order keys at both ends); how a row is written is in
-//! [`json`]. Another representation (CSV) is another writer of [`Fields`] beside it.
+//! [`json`] and [`csv`]; an answer that PostgreSQL put together itself passes as it is.
 
+pub mod csv;
 mod fields;
 pub mod json;
 #[cfg(test)]
@@ -78,13 +79,42 @@ impl<'p> Encoder<'p> {
         if self.main.reversed {
             self.starts.push(out.len());
         }
-        if self.rows > 0 && !matches!(self.main.output, Output::Nothing) {
-            out.extend_from_slice(b",");
+        if self.rows > 0 {
+            out.extend_from_slice(between(&self.main.output));
         }
         match &self.main.output {
             Output::Rows(object) => json::object(object, &self.fields, row, out)?,
             Output::Values(codec) => json::column(*codec, 0, &self.fields, row, out)?,
-            Output::Nothing => {}
+            other => return self.other(other, row, out),
+        }
+        self.capture(row)?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn other(&mut self, output: &Output, row: &[u8], out: &mut BytesMut) -> Result<()> {
+        match output {
+            Output::StrippedRows(object) => json::strip::object(object, &self.fields, row, out)?,
+            Output::StrippedValues(codec) => json::strip::column(*codec, 0, &self.fields, row, out)?,
+            Output::Csv { header, columns } => {
+                if self.rows == 0 {
+                    out.extend_from_slice(header);
+                    out.extend_from_slice(b"\n");
+                }
+                csv::record(*columns, &self.fields, row, out)?;
+            }
+            Output::Body => {
+                out.extend_from_slice(self.fields.get(row, 0)?.unwrap_or_default());
+                if let Some(column) = self.main.rows_column {
+                    self.rows = number(self.fields.get(row, column)?)?;
+                    return Ok(());
+                }
+            }
+            Output::Lines => {
+                out.extend_from_slice(self.fields.get(row, 0)?.unwrap_or_default());
+                out.extend_from_slice(b"\n");
+            }
+            Output::Nothing | Output::Rows(_) | Output::Values(_) => {}
         }
         self.capture(row)?;
         self.rows += 1;
@@ -110,6 +140,10 @@ impl<'p> Encoder<'p> {
     /// # Errors
     /// An internal problem when the buffer was cut while rows were being written.
     pub fn finish(self, out: &mut BytesMut) -> Result<Page> {
+        if self.rows == 0 && matches!(self.main.output, Output::Csv { .. }) {
+            // Without a row there are no names either.
+            out.extend_from_slice(b"\n");
+        }
         if self.starts.len() > 1 {
             turn_round(&self.starts, out)?;
         }
@@ -117,6 +151,23 @@ impl<'p> Encoder<'p> {
             if self.main.reversed { (self.last, self.first) } else { (self.first, self.last) };
         Ok(Page { rows: self.rows, has_more: self.has_more, first, last, key: self.key })
     }
+}
+
+/// What stands between two rows.
+#[inline]
+fn between(output: &Output) -> &'static [u8] {
+    match output {
+        Output::Rows(_) | Output::Values(_) | Output::StrippedRows(_) | Output::StrippedValues(_) => b",",
+        Output::Csv { .. } => b"\n",
+        Output::Body | Output::Lines | Output::Nothing => b"",
+    }
+}
+
+/// A bigint in binary, never negative here.
+fn number(value: Option<&[u8]>) -> Result<u64> {
+    let bytes = value.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    let bytes = bytes.ok_or_else(|| Problem::internal_error("a count is not a bigint"))?;
+    Ok(u64::try_from(i64::from_be_bytes(bytes)).unwrap_or(0))
 }
 
 /// Keeps the strings' memory from row to row.

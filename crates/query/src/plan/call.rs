@@ -3,14 +3,20 @@
 use bedplate_core::{Problem, problem};
 
 use super::level::Place;
+use super::negotiate::Offered;
 use super::planner::{Planner, Shape, qualified_function};
-use super::tree::{CallResult, Invocation, Limit, PassedArgument, Source};
-use crate::catalog::{Argument, Function, Returns, TypeKind, Volatility};
+use super::similar::{CLOSE, RELATED, similar};
+use super::tree::{CallResult, Invocation, Limit, PassedArgument, Source, TypeName};
+use crate::catalog::{Argument, Function, FunctionId, Oid, Returns, TypeKind, Volatility};
+use crate::fault::Fault;
 use crate::gate::Denial;
 use crate::ident::Ident;
 use crate::pgtext::Target;
 use crate::problems::{AMBIGUOUS_FUNCTION, QUERY_SYNTAX};
 use crate::request::{Arguments, BodyMedia, Call, Name, Node, ValueRef};
+
+/// The pseudo-type of rows whose columns are not known before they come.
+const RECORD: Oid = 2249;
 
 /// Settings of a function that must hold from the start of its transaction to have any effect.
 const HOISTED: &[&str] = &[
@@ -23,7 +29,8 @@ const HOISTED: &[&str] = &[
 impl<'a> Planner<'a> {
     pub(super) fn call(&mut self, call: &'a Call) -> Result<super::tree::Call, Problem> {
         let function = self.overload(call)?;
-        if call.read_only && function.volatility == Volatility::Volatile {
+        // In the PostgREST dialect the read-only transaction decides: 25006 when the function does write.
+        if call.read_only && function.volatility == Volatility::Volatile && !self.is_dialect() {
             return Err(Problem::new(&problem::METHOD_NOT_ALLOWED)
                 .detail(format!("{:?} may change data, so it is called with POST", function.name.as_str()))
                 .header("Allow", "POST, OPTIONS"));
@@ -33,8 +40,10 @@ impl<'a> Planner<'a> {
             arguments: self.passed(function, &call.arguments)?,
         };
         let (result, single) = self.result(call, function, invocation)?;
+        let representation = self.negotiate(offered(function, &call.node))?;
         Ok(super::tree::Call {
             result,
+            representation,
             count: call.count,
             count_max: self.limits.page_max,
             single,
@@ -45,14 +54,12 @@ impl<'a> Planner<'a> {
 
     fn overload(&self, call: &Call) -> Result<&'a Function, Problem> {
         let name = &call.function.name;
-        let unknown =
-            || Problem::new(&problem::NOT_FOUND).detail(format!("There is no function {:?}", &**name));
         let mut refused = None;
         let mut hidden = None;
         let mut served: Vec<&'a Function> = Vec::new();
         for id in self.catalog.find_functions(call.function.schema.as_deref(), name) {
             let function = self.function(*id);
-            if function.aggregate || function.returns == Returns::Other {
+            if function.aggregate || function.returns == Returns::Other || !takes_anything(function) {
                 continue;
             }
             match self.gate.function(self.catalog, self.role, *id) {
@@ -63,9 +70,9 @@ impl<'a> Planner<'a> {
         }
         if served.is_empty() {
             return Err(match (refused, hidden) {
-                (Some(why), _) => super::access::forbidden(name, why),
-                (None, Some(why)) => unknown().internal(why),
-                (None, None) => unknown(),
+                (Some(why), _) => super::access::refused("function", name, why),
+                (None, Some(why)) => self.unknown_function(call, &served).internal(why),
+                (None, None) => self.unknown_function(call, &served),
             });
         }
         let fitting: Vec<&'a Function> =
@@ -78,14 +85,64 @@ impl<'a> Planner<'a> {
         };
         match fitting.as_slice() {
             [one] => Ok(one),
-            [] => Err(misfit(name, &served)),
-            several => Err(several.iter().fold(
-                Problem::new(&AMBIGUOUS_FUNCTION)
-                    .detail(format!("More than one function {:?} takes these arguments", &**name))
-                    .hint("Give the overloads different argument names"),
-                |problem, function| problem.field(signature(function), "takes these arguments"),
-            )),
+            [] => Err(self.unknown_function(call, &served)),
+            several => Err(ambiguous(name, several)),
         }
+    }
+
+    /// 404: there is no such function, or none with these arguments.
+    fn unknown_function(&self, call: &Call, served: &[&Function]) -> Problem {
+        let name = &call.function.name;
+        let mut given: Vec<Name> = call.arguments.names().cloned().collect();
+        given.sort_unstable();
+        let schema = call.function.schema.clone();
+        let fault = Fault::NoFunction {
+            similar: if self.is_dialect() { self.similar_function(call, served, &given) } else { None },
+            schema,
+            name: name.clone(),
+            arguments: given,
+            body: call.arguments.body_media(),
+        };
+        let problem = Problem::new(&problem::NOT_FOUND);
+        let problem = if served.is_empty() {
+            problem.detail(format!("There is no function {:?}", &**name))
+        } else {
+            let known: Vec<String> = served.iter().map(|f| signature(f)).collect();
+            problem
+                .detail(format!("The function {:?} does not take these arguments", &**name))
+                .hint(format!("It is {}", known.join(" or ")))
+        };
+        problem.caused_by(fault)
+    }
+
+    /// The function that may have been meant: by its name, or where the name is right by its arguments. Only of those that
+    /// the role may call.
+    fn similar_function(&self, call: &Call, served: &[&Function], given: &[Name]) -> Option<String> {
+        if matches!(call.arguments, Arguments::Body { .. }) {
+            return None;
+        }
+        let schema = call.function.schema.as_deref()?;
+        let name = &call.function.name;
+        if served.is_empty() {
+            let known = self.catalog.functions.iter().enumerate().filter_map(|(at, function)| {
+                let id = FunctionId(at as u32);
+                let told = function.schema.as_str() == schema
+                    && function.returns != Returns::Other
+                    && takes_anything(function)
+                    && self.gate.function(self.catalog, self.role, id).is_ok();
+                told.then(|| function.name.as_str())
+            });
+            return similar(name, known, CLOSE).map(|near| format!("{schema}.{near}"));
+        }
+        let list = |mut names: Vec<&str>| {
+            names.sort_unstable();
+            format!("({})", names.join(", "))
+        };
+        let known: Vec<String> =
+            served.iter().map(|f| list(f.arguments.iter().map(|a| &*a.name).collect())).collect();
+        let wanted = list(given.iter().map(|name| &**name).collect());
+        similar(&wanted, known.iter().map(String::as_str), RELATED)
+            .map(|near| format!("{schema}.{name}{near}"))
     }
 
     fn passed(&self, function: &Function, arguments: &Arguments) -> Result<Vec<PassedArgument>, Problem> {
@@ -121,9 +178,20 @@ impl<'a> Planner<'a> {
             name: Some(Ident::from_catalog(&argument.name)),
             value,
             target: if pseudo { Target::Scalar } else { self.target(argument.type_oid) },
-            type_name: if pseudo { None } else { Some(self.type_name(argument.type_oid)?) },
+            type_name: if pseudo { None } else { Some(self.argument_type(argument.type_oid)?) },
             variadic: argument.variadic,
+            last: self.is_dialect(),
         })
+    }
+
+    /// The type as a cast that cuts nothing off: plain `bit` and `char` mean one bit and one character.
+    fn argument_type(&self, type_oid: Oid) -> Result<TypeName, Problem> {
+        const BIT: TypeName = TypeName::Builtin("varbit");
+        match type_oid {
+            1560 => Ok(BIT),
+            1561 => Ok(TypeName::Array(Box::new(BIT))),
+            _ => self.type_name(type_oid),
+        }
     }
 
     /// What the function answers, and whether that is one value or row.
@@ -146,7 +214,8 @@ impl<'a> Planner<'a> {
                 scalar_only(&call.node)?;
                 let limit = self.limit(&call.node.page, Place::Result);
                 let (coding, offset) = (self.coding(*type_oid), call.node.page.offset);
-                return Ok((CallResult::Scalars { invocation, coding, limit, offset }, false));
+                let record = *type_oid == RECORD;
+                return Ok((CallResult::Scalars { invocation, coding, record, limit, offset }, false));
             }
             Returns::Row { relation: Some(id), set, .. } => (self.whole(*id, false), *set),
             Returns::Row { type_oid, set, .. } => match self.type_of(*type_oid).map(|t| &t.kind) {
@@ -190,10 +259,36 @@ fn fits(function: &Function, arguments: &Arguments) -> bool {
     }
 }
 
+impl Arguments {
+    fn names(&self) -> impl Iterator<Item = &Name> {
+        let named: &[(Name, ValueRef)] = match self {
+            Self::Named(named) | Self::Object { named, .. } => named,
+            Self::Body { .. } => &[],
+        };
+        named.iter().map(|(name, _)| name)
+    }
+
+    /// Which unnamed parameter would do.
+    fn body_media(&self) -> Option<BodyMedia> {
+        match self {
+            Self::Named(_) => None,
+            Self::Object { .. } => Some(BodyMedia::Json),
+            Self::Body { media, .. } => Some(*media),
+        }
+    }
+}
+
 fn takes_names(function: &Function, named: &[(Name, ValueRef)]) -> bool {
     let given = |argument: &Argument| named.iter().any(|(name, _)| *name == argument.name);
     named.iter().all(|(name, _)| function.arguments.iter().any(|a| a.name == *name && !name.is_empty()))
         && function.arguments.iter().all(|a| a.has_default || given(a))
+}
+
+/// Whether there is a way to pass its arguments: by name, or as a body.
+fn takes_anything(function: &Function) -> bool {
+    use BodyMedia::{Bytes, Json, Text, Xml};
+    function.arguments.iter().all(|argument| !argument.name.is_empty() || argument.has_default)
+        || [Json, Text, Xml, Bytes].into_iter().any(|media| takes_body(function, media))
 }
 
 fn takes_body(function: &Function, media: BodyMedia) -> bool {
@@ -216,11 +311,27 @@ fn signature(function: &Function) -> String {
     format!("{}({})", function.name, arguments.join(", "))
 }
 
-fn misfit(name: &str, served: &[&Function]) -> Problem {
-    let known: Vec<String> = served.iter().map(|f| signature(f)).collect();
-    Problem::new(&problem::NOT_FOUND)
-        .detail(format!("The function {name:?} does not take these arguments"))
-        .hint(format!("It is {}", known.join(" or ")))
+/// 300 in the PostgREST dialect.
+fn ambiguous(name: &str, several: &[&Function]) -> Problem {
+    let called = |function: &Function| {
+        let arguments: Vec<String> =
+            function.arguments.iter().map(|a| format!("{} => {}", a.name, a.type_name)).collect();
+        format!("{}.{}({})", function.schema, function.name, arguments.join(", "))
+    };
+    let problem = Problem::new(&AMBIGUOUS_FUNCTION)
+        .detail(format!("More than one function {name:?} takes these arguments"))
+        .hint("Give the overloads different argument names")
+        .caused_by(Fault::ManyFunctions { candidates: several.iter().map(|f| called(f)).collect() });
+    let fault = "takes these arguments";
+    several.iter().fold(problem, |problem, function| problem.field(signature(function), fault))
+}
+
+fn offered<'a>(function: &'a Function, node: &Node) -> Offered<'a> {
+    match function.returns {
+        Returns::Scalar { set: false, .. } => Offered { relation: None, whole: true, scalar: Some(function) },
+        Returns::Row { relation, .. } => Offered::rows(relation, node),
+        _ => Offered::rows(None, node),
+    }
 }
 
 fn hoisted(function: &Function) -> Vec<(String, String)> {

@@ -9,11 +9,14 @@ mod ahead;
 mod bounds;
 mod call;
 mod column;
+mod conflict;
 mod filter;
 mod having;
 mod level;
+mod negotiate;
 mod order;
 mod parents;
+mod payload;
 mod planner;
 mod read;
 mod relate;
@@ -68,10 +71,10 @@ pub fn resolve(
 
 fn style(operation: &Operation) -> Style {
     match operation {
-        Operation::Read(read) => read.style,
-        Operation::Insert(insert) => insert.style,
-        Operation::Update(update) => update.style,
-        Operation::Delete(delete) => delete.style,
-        Operation::Call(call) => call.style,
+        Operation::Read(read) => read.style.clone(),
+        Operation::Insert(insert) => insert.style.clone(),
+        Operation::Update(update) => update.style.clone(),
+        Operation::Delete(delete) => delete.style.clone(),
+        Operation::Call(call) => call.style.clone(),
     }
 }

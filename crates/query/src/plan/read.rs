@@ -3,6 +3,7 @@
 use bedplate_core::Problem;
 
 use super::level::Place;
+use super::negotiate::Offered;
 use super::planner::{Planner, qualified};
 use super::tree::{Read, Source};
 use crate::gate::Verb;
@@ -22,6 +23,14 @@ impl<'a> Planner<'a> {
             level.filters = filters;
             guard = Some(self.guard(path));
         }
-        Ok(Read { guard, level, silent: false, count: read.count, count_max: self.limits.page_max })
+        let representation = self.negotiate(Offered::rows(Some(id), &read.node))?;
+        Ok(Read {
+            guard,
+            level,
+            representation,
+            silent: false,
+            count: read.count,
+            count_max: self.limits.page_max,
+        })
     }
 }

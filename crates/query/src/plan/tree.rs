@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::ident::Ident;
+use crate::media::{Media, PlanMedia};
 use crate::output::Codec;
 use crate::pgtext;
 use crate::request::{AggregateFunction, Comparison, Count, Is, TextSearch, ValueRef};
@@ -308,10 +309,52 @@ pub struct OrderKey {
     pub field: Option<usize>,
 }
 
+/// What the answer is, and how rows become it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Representation {
+    pub media: Media,
+    pub form: Form,
+    /// The plan of the statement is answered in its place.
+    pub explain: Option<PlanMedia>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Form {
+    /// `single`: without brackets.
+    Json {
+        stripped: bool,
+        single: bool,
+    },
+    Csv,
+    /// PostGIS's function from a row to a feature.
+    GeoJson(Qualified),
+    /// An aggregate of the database over the rows; `of` is the relation whose rows it takes.
+    Handler {
+        aggregate: Qualified,
+        of: Option<Qualified>,
+    },
+    /// What the called function returns, as it is.
+    Result,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::Json { stripped: false, single: false }
+    }
+}
+
+impl Representation {
+    /// Whether PostgreSQL puts the answer together, in one value.
+    pub fn is_gathered(&self) -> bool {
+        self.explain.is_some() || !matches!(self.form, Form::Json { .. } | Form::Csv)
+    }
+}
+
 #[derive(Debug)]
 pub struct Read {
     pub guard: Option<Guard>,
     pub level: Level,
+    pub representation: Representation,
     /// Rows are counted, not answered.
     pub silent: bool,
     pub count: Option<Count>,
@@ -344,6 +387,10 @@ pub enum InsertRows {
         columns: Vec<BulkColumn>,
         /// The same for every row.
         fixed: Vec<(Ident, Input, TypeName)>,
+        /// Columns (by index) and what they must be for a row to be inserted.
+        matching: Vec<(usize, Operand)>,
+        /// The body is read as jsonb, which keeps the last of equal keys, not as json, which keeps its text.
+        binary: bool,
     },
 }
 
@@ -369,6 +416,10 @@ pub enum BulkDefault {
 pub enum Input {
     /// A field of the body.
     Json { value: ValueRef, target: pgtext::Target, parse: Option<Qualified> },
+    /// A field of the body that PostgreSQL reads as it does in bulk rows.
+    Record { value: ValueRef, type_name: TypeName, parse: Option<Qualified> },
+    /// The column's default.
+    Default,
     /// A part of the path.
     Key(ValueRef),
     /// Another column of the parent than its key.
@@ -384,7 +435,12 @@ pub struct OnConflict {
 #[derive(Debug)]
 pub enum OnConflictAction {
     Nothing,
-    Update { given: Vec<Ident>, reset: Vec<Ident> },
+    /// `told`: each row that it changes says so, for [`Inserted::Told`].
+    Update {
+        given: Vec<Ident>,
+        reset: Vec<Ident>,
+        told: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -414,8 +470,18 @@ pub struct Returning {
     pub partial: bool,
     /// The primary key, as text.
     pub key: Vec<Ident>,
-    /// Whether each row was inserted or updated.
-    pub inserted: bool,
+    pub inserted: Inserted,
+    pub representation: Representation,
+}
+
+/// How it is known of each row whether it was inserted or updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    Unasked,
+    /// By its system columns: needs SELECT on the whole of a plain table.
+    System,
+    /// By a setting of the transaction that an update makes: works everywhere.
+    Told,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -433,11 +499,14 @@ pub struct PassedArgument {
     /// Absent for polymorphic arguments.
     pub type_name: Option<TypeName>,
     pub variadic: bool,
+    /// Of several texts the last counts.
+    pub last: bool,
 }
 
 #[derive(Debug)]
 pub struct Call {
     pub result: CallResult,
+    pub representation: Representation,
     pub count: Option<Count>,
     pub count_max: u64,
     pub single: bool,
@@ -448,7 +517,17 @@ pub struct Call {
 #[derive(Debug)]
 pub enum CallResult {
     Void(Invocation),
-    Scalar { invocation: Invocation, coding: Coding },
-    Scalars { invocation: Invocation, coding: Coding, limit: Limit, offset: Option<ValueRef> },
+    Scalar {
+        invocation: Invocation,
+        coding: Coding,
+    },
+    /// `record`: rows without columns, which cannot stand in FROM.
+    Scalars {
+        invocation: Invocation,
+        coding: Coding,
+        record: bool,
+        limit: Limit,
+        offset: Option<ValueRef>,
+    },
     Rows(Box<Level>),
 }

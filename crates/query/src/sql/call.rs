@@ -1,81 +1,137 @@
 //! Function calls as SQL.
 
+use super::gather::{self, Subject};
 use super::select::Columns;
 use super::text::Text;
+use super::{count_of, row_output};
 use crate::output::{Codec, Format, Output};
-use crate::plan::tree::{Call, CallResult, Coding, Invocation};
-use crate::request::Count;
-use crate::statement::{CountSql, Main, Param, Planned};
+use crate::plan::tree::{Call, CallResult, Coding, Form, Invocation, Level, Source};
+use crate::statement::{CountSql, Main, Planned};
 
 impl Text {
     /// `"schema"."function"("name" => $1::type, …)`.
     pub fn invoke(&mut self, invocation: &Invocation) -> &mut Self {
         self.name(&invocation.function).put("(");
-        self.list(&invocation.arguments, ", ", |text, argument| {
-            if argument.variadic {
-                text.put("VARIADIC ");
-            }
-            if let Some(name) = &argument.name {
-                text.ident(name).put(" => ");
-            }
-            text.param(if argument.variadic {
-                Param::Items(argument.value, argument.target.clone())
-            } else {
-                Param::Json(argument.value, argument.target.clone())
-            });
-            if let Some(type_name) = &argument.type_name {
-                text.put("::").type_name(type_name);
-            }
-        });
+        self.list(&invocation.arguments, ", ", |text, argument| text.argument(argument));
         self.put(")")
+    }
+
+    /// ` FROM …` of a set of values, each as `f.v`.
+    pub fn set_of(&mut self, invocation: &Invocation, record: bool) -> &mut Self {
+        if record {
+            return self.put(" FROM (SELECT ").invoke(invocation).put(" AS v) f");
+        }
+        self.put(" FROM ").invoke(invocation).put(" AS f(v)")
     }
 }
 
 pub(super) fn write(call: &Call) -> Planned {
-    let mut text = Text::default();
-    let mut columns = Columns::default();
-    let mut main = Main { single: call.single, ..Main::default() };
     let mut count = None;
-    match &call.result {
-        CallResult::Void(invocation) => {
-            text.put("SELECT ");
-            text.begin(&mut columns, Format::Text);
-            text.invoke(invocation);
-        }
-        CallResult::Scalar { invocation, coding } => {
-            text.put("SELECT ");
-            main.output = Output::Values(value(&mut text, &mut columns, *coding, |text| {
+    let main = if call.representation.is_gathered() {
+        gathered(call)
+    } else {
+        let mut text = Text::default();
+        let mut columns = Columns::default();
+        let mut main = Main { media: call.representation.media.clone(), ..Main::default() };
+        match &call.result {
+            CallResult::Void(invocation) => {
+                text.put("SELECT ");
+                text.begin(&mut columns, Format::Text);
                 text.invoke(invocation);
-            }));
-        }
-        CallResult::Scalars { invocation, coding, limit, offset } => {
-            text.put("SELECT ");
-            main.output = Output::Values(value(&mut text, &mut columns, *coding, |text| {
-                text.put("f.v");
-            }));
-            main.total_column = call.count.map(|_| total(&mut text, &mut columns));
-            text.put(" FROM ").invoke(invocation).put(" AS f(v)").page(*limit, *offset);
-        }
-        CallResult::Rows(level) => {
-            let (rows, places) = text.select(level, &mut columns);
-            match call.count {
-                // A window sees rows before DISTINCT does.
-                Some(_) if level.distinct => {
-                    let mut counted = Text::default();
-                    counted.unpaged(level, "count(*)");
-                    let sql = counted.finish(vec![Format::Binary]);
-                    count = Some(CountSql { sql, kind: Count::Exact, estimate: None });
-                }
-                Some(_) => main.total_column = Some(total(&mut text, &mut columns)),
-                None => {}
             }
-            text.rest(level, &columns, &places);
-            main.output = Output::Rows(rows.object);
-            main.order = level.order_text.clone();
+            CallResult::Scalar { .. } | CallResult::Scalars { .. } => {
+                values(call, &mut text, &mut columns, &mut main);
+            }
+            CallResult::Rows(level) => count = rows(call, level, &mut text, &mut columns, &mut main),
+        }
+        main.sql = text.finish(columns.formats);
+        main
+    };
+    let main = Main { single: call.single, ..main };
+    Planned { guards: Vec::new(), main, count, writes: call.writes, settings: call.settings.clone() }
+}
+
+/// One value, or a set of them.
+fn values<'p>(call: &'p Call, text: &mut Text, columns: &mut Columns<'p>, main: &mut Main) {
+    text.put("SELECT ");
+    let (coding, invocation) = match &call.result {
+        CallResult::Scalar { invocation, coding } | CallResult::Scalars { invocation, coding, .. } => {
+            (*coding, invocation)
+        }
+        CallResult::Void(_) | CallResult::Rows(_) => return,
+    };
+    let set = matches!(call.result, CallResult::Scalars { .. });
+    let write = |text: &mut Text| {
+        if set {
+            text.put("f.v")
+        } else {
+            text.invoke(invocation)
+        };
+    };
+    main.output = match call.representation.form {
+        Form::Csv => text.csv_value(columns, write),
+        Form::Json { stripped: true, .. } => Output::StrippedValues(value(text, columns, coding, write)),
+        _ => Output::Values(value(text, columns, coding, write)),
+    };
+    if let CallResult::Scalars { record, limit, offset, .. } = &call.result {
+        main.total_column = call.count.map(|_| total(text, columns));
+        text.set_of(invocation, *record).page(*limit, *offset);
+    }
+}
+
+fn rows<'p>(
+    call: &'p Call,
+    level: &'p Level,
+    text: &mut Text,
+    columns: &mut Columns<'p>,
+    main: &mut Main,
+) -> Option<CountSql> {
+    let csv = call.representation.form == Form::Csv;
+    let selected = if csv { Err(text.csv_select(level, columns)) } else { Ok(text.select(level, columns)) };
+    let mut count = None;
+    match call.count {
+        // A window sees rows before DISTINCT does.
+        Some(_) if level.distinct => count = Some(count_of(level)),
+        Some(_) => main.total_column = Some(total(text, columns)),
+        None => {}
+    }
+    match selected {
+        Ok((rows, places)) => {
+            text.rest(level, columns, &places);
+            main.output = row_output(rows.object, &call.representation);
+        }
+        Err(output) => {
+            text.csv_rest(level);
+            main.output = output;
         }
     }
-    main.sql = text.finish(columns.formats);
-    Planned { guards: Vec::new(), main, count, writes: call.writes, settings: call.settings.clone() }
+    main.order = level.order_text.clone();
+    count
+}
+
+fn gathered(call: &Call) -> Main {
+    let subject = match &call.result {
+        CallResult::Void(invocation) => Subject::Void(invocation),
+        CallResult::Scalar { invocation, .. } => Subject::Value(invocation),
+        CallResult::Scalars { invocation, record, limit, offset, .. } => {
+            Subject::Values { invocation, record: *record, limit: *limit, offset: *offset }
+        }
+        CallResult::Rows(level) if call.count.is_some() && call.representation.explain.is_none() => {
+            let mut read = Level::clone(level);
+            read.source = Source::Written;
+            let once = |text: &mut Text| text.called_once(level);
+            return gather::gather(
+                &call.representation,
+                Subject::Level(&read),
+                once,
+                |text, columns, main| {
+                    text.counted_beside(&read, columns, main);
+                },
+            );
+        }
+        CallResult::Rows(level) => Subject::Level(level),
+    };
+    gather::gather(&call.representation, subject, |_| {}, |_, _, _| {})
 }
 
 fn value(text: &mut Text, columns: &mut Columns<'_>, coding: Coding, write: impl FnOnce(&mut Text)) -> Codec {

@@ -4,17 +4,20 @@
 
 mod call;
 mod expr;
+mod gather;
 mod page;
 mod select;
 mod text;
 mod used;
 mod write;
 
-use crate::output::{Format, Output};
+use crate::media::Media;
+use crate::output::{Format, Object, Output};
 use crate::plan::Plan;
-use crate::plan::tree::{Guard, Level, Read};
+use crate::plan::tree::{Form, Guard, Level, Read, Representation};
 use crate::request::Count;
 use crate::statement::{CountSql, Main, Planned, Sql};
+use gather::Subject;
 use select::Columns;
 use text::Text;
 
@@ -31,25 +34,63 @@ pub fn write(plan: &Plan) -> Planned {
 
 fn write_read(read: &Read) -> Planned {
     let level = &read.level;
+    let representation = &read.representation;
+    let main = if representation.is_gathered() {
+        gather::gather(representation, Subject::Level(level), |_| {}, |_, _, _| {})
+    } else if representation.form == Form::Csv {
+        csv(level)
+    } else {
+        rows(read)
+    };
+    // There is nothing to count in a plan.
+    let counted = read.count.filter(|_| !main.is_plan());
+    Planned {
+        guards: read.guard.iter().map(guard).collect(),
+        main,
+        count: counted.map(|kind| count(level, kind, read.count_max)),
+        writes: false,
+        settings: Vec::new(),
+    }
+}
+
+fn rows(read: &Read) -> Main {
+    let level = &read.level;
     let mut text = Text::default();
     let mut columns = Columns::default();
     let (rows, places) = text.select(level, &mut columns);
     text.rest(level, &columns, &places);
-    let main = Main {
+    Main {
         sql: text.finish(columns.formats),
-        output: if read.silent { Output::Nothing } else { Output::Rows(rows.object) },
+        output: if read.silent { Output::Nothing } else { row_output(rows.object, &read.representation) },
         order_columns: rows.order_columns,
         order: level.order_text.clone(),
         reversed: level.backward,
+        media: read.representation.media.clone(),
         ..Main::default()
-    };
-    Planned {
-        guards: read.guard.iter().map(guard).collect(),
-        main,
-        count: read.count.map(|kind| count(level, kind, read.count_max)),
-        writes: false,
-        settings: Vec::new(),
     }
+}
+
+fn csv(level: &Level) -> Main {
+    let mut text = Text::default();
+    let mut columns = Columns::default();
+    let output = text.csv_select(level, &mut columns);
+    text.csv_rest(level);
+    Main { sql: text.finish(columns.formats), output, media: Media::Csv, ..Main::default() }
+}
+
+/// Rows as JSON, with or without the members that are null.
+fn row_output(object: Object, representation: &Representation) -> Output {
+    match representation.form {
+        Form::Json { stripped: true, .. } => Output::StrippedRows(object),
+        _ => Output::Rows(object),
+    }
+}
+
+/// How many rows a level has without its page.
+fn count_of(level: &Level) -> CountSql {
+    let mut text = Text::default();
+    text.unpaged(level, "count(*)");
+    CountSql { sql: text.finish(vec![Format::Binary]), kind: Count::Exact, estimate: None }
 }
 
 fn guard(guard: &Guard) -> Sql {

@@ -179,7 +179,7 @@ impl Text {
         self.tail(level, &groups, &places)
     }
 
-    fn json_value(&mut self, value: &FieldValue, collapsed: bool) -> &mut Self {
+    pub fn json_value(&mut self, value: &FieldValue, collapsed: bool) -> &mut Self {
         match value {
             FieldValue::Value { expr, .. } => self.expr(expr),
             FieldValue::List(level) => self.json_list(level),
@@ -221,7 +221,7 @@ impl Text {
     }
 }
 
-fn json_groups(fields: &[Field]) -> Vec<Group<'_>> {
+pub(super) fn json_groups(fields: &[Field]) -> Vec<Group<'_>> {
     let grouped = |(index, field): (usize, &Field)| match &field.value {
         FieldValue::Value { expr, .. } if expr.is_aggregate() => None,
         _ => Some(Group::Place(index + 1)),

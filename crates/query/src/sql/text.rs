@@ -14,6 +14,8 @@ pub(super) struct Text {
     pub written: Option<Alias>,
     /// Rows are counted only, so their order does not matter.
     pub unordered: bool,
+    /// An alias that goes by another name, in plans that people read.
+    pub named: Option<(Alias, Ident)>,
 }
 
 impl Text {
@@ -33,6 +35,12 @@ impl Text {
     }
 
     pub fn alias(&mut self, alias: Alias) -> &mut Self {
+        if let Some((named, name)) = &self.named
+            && *named == alias
+        {
+            name.push_quoted(&mut self.sql);
+            return self;
+        }
         self.put("t").number(alias.0)
     }
 

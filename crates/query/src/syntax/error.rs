@@ -68,7 +68,8 @@ impl std::error::Error for Error {}
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let code = if error.kind == Kind::Limit { &LIMIT_EXCEEDED } else { &QUERY_SYNTAX };
-        Self::new(code).detail(error.to_string()).field(error.parameter, error.message)
+        let problem = Self::new(code).detail(error.to_string());
+        problem.field(error.parameter.clone(), error.message.clone()).caused_by(error)
     }
 }
 

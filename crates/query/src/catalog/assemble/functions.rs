@@ -114,7 +114,6 @@ impl Signature {
         match result {
             _ if !columns.is_empty() => Returns::Table { columns, set },
             VOID => Returns::Void,
-            RECORD => Returns::Other,
             type_oid => Returns::Scalar { type_oid, set },
         }
     }
@@ -130,10 +129,12 @@ pub(super) fn resolve(catalog: &mut Catalog) {
             }
         }
         if let Returns::Scalar { type_oid, set } = function.returns {
-            function.returns = match base_kind(types, type_oid) {
+            let base = base_of(types, type_oid);
+            function.returns = match types.get(&base).map(|t| &t.kind) {
                 Some(TypeKind::Composite(_)) => {
-                    Returns::Row { type_oid, relation: row_types.get(&type_oid).copied(), set }
+                    Returns::Row { type_oid: base, relation: row_types.get(&base).copied(), set }
                 }
+                _ if base == RECORD => Returns::Scalar { type_oid, set },
                 Some(TypeKind::Pseudo) | None => Returns::Other,
                 Some(_) => Returns::Scalar { type_oid, set },
             };
@@ -141,12 +142,10 @@ pub(super) fn resolve(catalog: &mut Catalog) {
     }
 }
 
-/// The kind of a type, through domains.
-fn base_kind(types: &Map<Oid, Type>, mut oid: Oid) -> Option<&TypeKind> {
-    loop {
-        match &types.get(&oid)?.kind {
-            TypeKind::Domain { base, .. } => oid = *base,
-            kind => return Some(kind),
-        }
+/// The type under all domains.
+fn base_of(types: &Map<Oid, Type>, mut oid: Oid) -> Oid {
+    while let Some(TypeKind::Domain { base, .. }) = types.get(&oid).map(|t| &t.kind) {
+        oid = *base;
     }
+    oid
 }

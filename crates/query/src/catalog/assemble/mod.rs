@@ -1,6 +1,7 @@
 //! From the raw answer to a [`Catalog`]. Pure: the same answer gives the same catalog, ids included.
 
 mod functions;
+mod media;
 mod names;
 mod objects;
 mod origins;
@@ -58,6 +59,7 @@ pub fn assemble(answer: &Answer, schemas: &[impl AsRef<str>]) -> Result<Catalog,
     functions::load(&mut scope, &mut catalog)?;
     types::load(&mut scope, &mut catalog, composites)?;
     functions::resolve(&mut catalog);
+    media::load(&mut scope, &mut catalog)?;
     types::apply_to_columns(&mut catalog);
     objects::checks(&mut scope, &mut catalog)?;
     objects::extension_members(&scope, &mut catalog)?;

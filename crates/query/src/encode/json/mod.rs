@@ -4,6 +4,7 @@
 mod datetime;
 mod float;
 mod string;
+pub mod strip;
 
 use bedplate_core::{Problem, Result};
 use bytes::{BufMut as _, BytesMut};

@@ -138,7 +138,7 @@ async fn functions_with_their_arguments_results_and_grants() {
     assert!(matches!(only("h").returns, Returns::Table { set: true, .. }));
     assert_eq!(only("v").returns, Returns::Void);
     assert_eq!(only("v").comment.as_deref(), Some("Nothing"));
-    assert_eq!(only("r").returns, Returns::Other);
+    assert_eq!(only("r").returns, Returns::Scalar { type_oid: 2249, set: false });
     assert!(catalog.find_functions(None, "p").is_empty());
     let [v] = catalog.find_functions(None, "v") else { panic!() };
     let monitor = catalog.find_role("pg_monitor").unwrap();
