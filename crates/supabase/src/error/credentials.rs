@@ -52,7 +52,8 @@ fn token(refusal: &Refusal) -> Said {
         Refusal::Unsecured => Said::new("Wrong or unsupported encoding algorithm")
             .details("JWT is unsecured but expected 'alg' was not 'none'"),
         Refusal::Algorithm => Said::new("Wrong or unsupported encoding algorithm"),
-        Refusal::NotBase64 | Refusal::Header(_) => Said::new("JWT couldn't be decoded"),
+        Refusal::NotBase64 => Said::new("JWT cryptographic operation failed"),
+        Refusal::Header(_) => Said::new("JWT couldn't be decoded"),
         _ => Said::new("The token is not valid"),
     }
 }
