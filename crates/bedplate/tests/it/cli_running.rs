@@ -12,14 +12,14 @@ use serde_json::Value;
 use crate::cli::{Bedplate, failure, json, project, text};
 
 /// A running server, ended with the test.
-struct Running {
+pub struct Running {
     child: Child,
     lines: mpsc::Receiver<String>,
-    events: Vec<Value>,
+    pub events: Vec<Value>,
 }
 
 impl Running {
-    fn start(dir: &Path, args: &[&str]) -> Self {
+    pub fn start(dir: &Path, args: &[&str]) -> Self {
         let free = ["--json", "--set", "server.admin_port=0", "--set", "server.port=0"];
         let mut child = Bedplate::new(dir, &[args, &free].concat()).spawn();
         let output = BufReader::new(child.stdout.take().expect("piped"));
@@ -32,7 +32,7 @@ impl Running {
     }
 
     /// Reads events up to the named one.
-    fn wait_for(&mut self, event: &str) -> Value {
+    pub fn wait_for(&mut self, event: &str) -> Value {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -46,13 +46,13 @@ impl Running {
         }
     }
 
-    fn ready(&mut self) -> SocketAddr {
+    pub fn ready(&mut self) -> SocketAddr {
         let ready = self.wait_for("ready");
         ready["url"].as_str().unwrap().trim_start_matches("http://").parse().unwrap()
     }
 
     /// Asks it to stop as a service manager does, and waits; its exit code.
-    fn stop(&mut self) -> i32 {
+    pub fn stop(&mut self) -> i32 {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -75,7 +75,7 @@ impl Drop for Running {
 }
 
 /// Status and JSON body of a GET.
-fn get(address: SocketAddr, path: &str, token: Option<&str>) -> (u16, Value) {
+pub fn get(address: SocketAddr, path: &str, token: Option<&str>) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).unwrap();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}\r\n").unwrap();

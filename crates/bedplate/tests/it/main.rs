@@ -5,6 +5,8 @@ mod api;
 mod cli;
 mod cli_config;
 mod cli_database;
+mod cli_from_supabase;
+mod cli_gen;
 mod cli_keys;
 mod cli_new;
 mod cli_running;
