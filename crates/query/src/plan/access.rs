@@ -70,7 +70,8 @@ impl<'a> Planner<'a> {
                 let id = RelationId(at as u32);
                 let served = relation.schema.as_str() == schema && self.catalog.is_resource(id);
                 let told = served && self.gate.relation(self.catalog, self.role, id, Verb::Select).is_ok();
-                told.then(|| relation.name.as_str())
+                // Where grants alone decide, the gate lets pass what PostgreSQL would refuse.
+                (told && self.catalog.can(self.role, id, Verb::Select)).then(|| relation.name.as_str())
             });
             similar(name, known, CLOSE)
         });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Plain, refusal};
+use super::{Plain, author, refusal};
 
 #[tokio::test]
 async fn query_strings_are_refused_in_parsecs_words() {
@@ -60,6 +60,14 @@ async fn what_is_not_there_and_what_was_meant() {
     assert_eq!(nested, (400, "PGRST108".into(), message.into()));
     let operator = refusal(&server.get("/items?id=fts.x").await);
     assert_eq!((operator.0, operator.1.as_str()), (404, "42883"));
+}
+
+#[tokio::test]
+async fn a_hint_names_nothing_without_a_grant() {
+    let server = Plain::start("", "").await;
+    assert_eq!(server.get("/secretz").await.json()["hint"], Value::Null);
+    let told = server.get_as("/secretz", &author()).await.json();
+    assert_eq!(told["hint"], "Perhaps you meant the table 'api.secrets'");
 }
 
 #[tokio::test]
