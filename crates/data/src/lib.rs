@@ -5,6 +5,7 @@
 
 pub mod catalog;
 mod context;
+mod door;
 mod plans;
 pub mod problems;
 mod run;
@@ -16,14 +17,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bedplate_core::problem::{FORBIDDEN, NOT_FOUND, UNAUTHENTICATED};
 use bedplate_core::{Ctx, Problem};
-use bedplate_db::Pools;
+use bedplate_db::{Format, Pools, Statement};
 use bedplate_query::catalog::{Catalog, RelationId, RoleId};
 use bedplate_query::gate::{Denial, Gate, Verb};
 use bedplate_query::limits::Limits;
 
-pub use context::{Timeouts, session_parameters};
+pub use context::{RoleRefusal, Timeouts, session_parameters};
+pub use door::{Door, PreRequest, SqlResponse};
 pub use plans::Snapshot;
-pub use run::{Answer, Door, RowCount, RunOptions, Timings, answers_rows};
+pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 
 use context::Session;
 
@@ -31,6 +33,8 @@ use context::Session;
 pub struct Config {
     /// The role that request connections log in as.
     pub login: String,
+    /// The role that says which roles requests may have, when the database has it; else the login does.
+    pub gatekeeper: Option<String>,
     pub limits: Limits,
     pub timeouts: Timeouts,
     /// Plans of usual size kept per catalog snapshot; large ones count for several.
@@ -50,6 +54,8 @@ pub struct Data {
     limits: Limits,
     session: Session,
     login: String,
+    gatekeeper: Option<String>,
+    sql_response: Statement,
     plan_cache_entries: usize,
     explain_refusals: bool,
     search_path: Option<String>,
@@ -67,6 +73,8 @@ impl Data {
             limits: config.limits,
             session: Session::new(&config.timeouts, config.search_path.is_none()),
             login: config.login,
+            gatekeeper: config.gatekeeper,
+            sql_response: Statement::new(door::SQL_RESPONSE, [Format::Text]),
             plan_cache_entries: config.plan_cache_entries,
             explain_refusals: config.explain_refusals,
             search_path: config.search_path,
@@ -101,7 +109,7 @@ impl Data {
 
     /// The role of a caller in the present catalog; a problem when it may not make requests.
     pub fn role(&self, catalog: &Catalog, ctx: &Ctx) -> Result<RoleId, Problem> {
-        context::role(catalog, &self.login, ctx)
+        context::role(catalog, &self.login, self.gatekeeper.as_deref(), ctx)
     }
 
     /// Whether the gate lets the caller do this with a relation, as a problem otherwise: 404 for what it may not know of.

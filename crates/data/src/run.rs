@@ -2,21 +2,26 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Ctx, Problem};
 use bedplate_db::problems::INVALID_QUERY;
-use bedplate_db::{Call, Context, DbError, End, Error, Lease, Mode, Outcome, Row, RowSink};
+use bedplate_db::{
+    Call, Context, DbError, End, Error, Isolation, Lease, Mode, Outcome, Row, RowSink, Statement,
+};
 use bedplate_query::catalog::RoleId;
 use bedplate_query::encode::Page;
-use bedplate_query::gate::Gate;
-use bedplate_query::limits::Limits;
+use bedplate_query::media::Media;
+use bedplate_query::output::Output;
 use bedplate_query::request::{Node, Returning, Value};
 use bedplate_query::statement::Planned;
 use bedplate_query::{Operation, Request, Values};
 use bytes::BytesMut;
 
+use crate::context::Hoisting;
+use crate::door::{Door, SqlResponse};
 use crate::plans::{Compiled, Snapshot};
 use crate::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
 use crate::sink::{Counted, Sink};
@@ -28,27 +33,16 @@ use crate::{Data, context, violations};
 pub struct RunOptions<'a> {
     /// A dry run: everything is checked, nothing stays.
     pub rollback: bool,
-    /// A write that affects more rows is undone and refused.
+    /// A write that affects more rows is undone and refused; so is a call that answers more.
     pub max_affected: Option<u64>,
     /// The answer must be exactly one row: anything else is undone and refused, with [`RowCount`] as the cause.
     pub single: bool,
-    /// Further settings of the transaction, after the security context and before those of the role and the function.
+    /// Another search path than the connections have.
+    pub search_path: Option<&'a str>,
+    /// Further settings of the transaction; they win.
     pub settings: &'a [(&'a str, &'a str)],
-    /// Rules of a front door that differ from the platform's. One door uses one [`Style`](bedplate_query::request::Style),
-    /// which is part of a plan's key, so plans of different rules are never mixed up.
+    /// Rules of a front door that differ from the platform's.
     pub door: Option<&'a Door>,
-}
-
-/// The rules of a front door.
-pub struct Door {
-    pub gate: Arc<dyn Gate>,
-    pub limits: Limits,
-}
-
-impl std::fmt::Debug for Door {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Door").field("limits", &self.limits).finish_non_exhaustive()
-    }
 }
 
 /// How many rows there were where another number was asked for: the cause of a refusal.
@@ -62,6 +56,31 @@ impl std::fmt::Display for RowCount {
 }
 
 impl std::error::Error for RowCount {}
+
+/// Rows were to be bounded of a function that answers no set: the cause of a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotASet;
+
+impl std::fmt::Display for NotASet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the function returns no set")
+    }
+}
+
+impl std::error::Error for NotASet {}
+
+/// How what stands in the caller's buffer is to be completed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Rows with commas between them: brackets are missing.
+    List,
+    /// One JSON value, or nothing where that is null.
+    One,
+    /// The whole answer.
+    Whole,
+    /// Nothing: the operation answers no rows.
+    Nothing,
+}
 
 /// What came of it. The rows themselves are in the caller's buffer, with commas between them.
 #[derive(Debug)]
@@ -77,6 +96,11 @@ pub struct Answer {
     pub order: Arc<str>,
     /// The function returns one value or row, not a set.
     pub single: bool,
+    /// What the answer is, of what the caller takes.
+    pub media: Media,
+    pub shape: Shape,
+    /// Headers and status that SQL asks for, where the door lets it.
+    pub response: SqlResponse,
     pub timings: Timings,
 }
 
@@ -121,20 +145,44 @@ impl Data {
     ) -> Result<Answer, Problem> {
         let started = Instant::now();
         let snapshot = self.snapshot();
-        let role = context::role(&snapshot.catalog, &self.login, ctx)?;
+        let role = self.role(&snapshot.catalog, ctx)?;
         let gate = options.door.map_or_else(|| self.gate(), |door| Arc::clone(&door.gate));
         let limits = options.door.map_or(&self.limits, |door| &door.limits);
+        let door = options.door.map_or(0, Door::id);
         let compiled = snapshot
-            .plan(role, &*gate, limits, &request.operation)
+            .plan(role, door, &*gate, limits, &request.operation)
             .map_err(|problem| self.refusal(ctx, problem))?;
+        // Before anything runs.
+        if options.max_affected.is_some() && compiled.planned.main.single {
+            return Err(Problem::new(&TOO_MANY_AFFECTED)
+                .detail("This function answers one value; only of a set can the rows be bounded")
+                .caused_by(NotASet));
+        }
         let bound = Bound::new(&compiled.planned, &request.values)?;
-        let run = Run { data: self, ctx, snapshot: &snapshot, role, compiled: &compiled, request, options };
         let role_settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
-        let read_only = !compiled.planned.writes;
-        let mut pairs =
-            context::pairs(ctx, &self.session, role_settings, &compiled.planned.settings, read_only);
-        pairs.extend(self.search_path.as_deref().map(|path| ("search_path", path)));
+        let hoisting = Hoisting {
+            role: role_settings,
+            function: &compiled.planned.settings,
+            allowed: options.door.and_then(|door| door.hoisted.as_deref()),
+        };
+        let mut pairs = context::pairs(ctx, &self.session, hoisting, !compiled.planned.writes);
+        let search_path = options.search_path.or(self.search_path.as_deref());
+        pairs.extend(search_path.map(|path| ("search_path", path)));
+        let of_door = options.door.map_or(&[][..], |door| &door.settings);
+        pairs.extend(of_door.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         pairs.extend(options.settings.iter().copied());
+        let mode = Mode { isolation: hoisting.isolation(), read_only: false };
+        let run = Run {
+            data: self,
+            ctx,
+            snapshot: &snapshot,
+            role,
+            compiled: &compiled,
+            request,
+            options,
+            mode,
+            told: AtomicU64::new(UNTOLD),
+        };
         run.execute(&Context { settings: &pairs }, &bound, started.elapsed(), out).await
     }
 }
@@ -147,7 +195,13 @@ struct Run<'a> {
     compiled: &'a Compiled,
     request: &'a Request,
     options: RunOptions<'a>,
+    mode: Mode,
+    /// How many rows a write says that it affected, in a column; before it is committed.
+    told: AtomicU64,
 }
+
+/// The statement has no such column.
+pub(crate) const UNTOLD: u64 = u64::MAX;
 
 impl Run<'_> {
     async fn execute(
@@ -159,7 +213,9 @@ impl Run<'_> {
     ) -> Result<Answer, Problem> {
         let calls = self.calls(bound);
         let start = out.len();
-        let mut sink = Sink::new(self.compiled, probe_limit(self.request), out, start);
+        let mut sink = Sink::new(self.compiled, probe_limit(self.request), &self.told, out, start);
+        sink.first = self.first();
+        sink.response_at = self.reads_response().then(|| calls.len() - 1);
         let asked = Instant::now();
         let pools = &self.data.pools;
         let pool = if self.compiled.planned.writes { &pools.write } else { &pools.read };
@@ -181,11 +237,15 @@ impl Run<'_> {
             _ => self.problem(error),
         })?;
         self.check_guards(&outcome)?;
-        let main = self.compiled.guards.len();
+        if self.options.rollback {
+            self.check_affected(&outcome)?;
+        }
+        let main = self.main();
         let told = outcome.calls.get(main).map_or(0, |call| call.affected);
+        let response = std::mem::take(&mut sink.response);
         let seen = sink.finish()?;
         if !self.compiled.planned.writes {
-            self.check_single(seen.page.rows)?;
+            self.check_rows(seen.page.rows)?;
         }
         let total = match &seen.count {
             Some(count) => Some(self.total(context, &mut lease, count).await?),
@@ -198,16 +258,65 @@ impl Run<'_> {
             inserted: seen.inserted,
             order: Arc::clone(&self.compiled.planned.main.order),
             single: self.compiled.planned.main.single,
+            media: self.compiled.planned.main.media.clone(),
+            shape: self.shape(),
+            response,
             timings: Timings { plan, wait, database },
         })
     }
 
+    fn shape(&self) -> Shape {
+        let main = &self.compiled.planned.main;
+        match main.output {
+            Output::Nothing => Shape::Nothing,
+            Output::Body | Output::Csv { .. } | Output::Lines => Shape::Whole,
+            _ if main.is_single() => Shape::One,
+            _ => Shape::List,
+        }
+    }
+
+    /// Exactly one row is asked for, by the front door or by the representation. A function that returns one value or row
+    /// always fits.
+    fn wants_one(&self) -> bool {
+        let main = &self.compiled.planned.main;
+        (self.options.single || matches!(main.media, Media::Object { .. })) && !main.single && !main.is_plan()
+    }
+
+    /// How many calls come before those of the operation.
+    fn first(&self) -> usize {
+        usize::from(self.pre_request().is_some())
+    }
+
+    /// The call whose rows are the answer.
+    fn main(&self) -> usize {
+        self.first() + self.compiled.guards.len()
+    }
+
+    fn pre_request(&self) -> Option<&Statement> {
+        self.options.door?.pre_request.as_ref().map(|pre| &pre.0)
+    }
+
+    /// Reads run no code of the app that means to say something about the answer, unless the pre-request function does, or
+    /// an aggregate that makes the answer.
+    fn reads_response(&self) -> bool {
+        let aggregates = self.compiled.planned.main.output == Output::Body;
+        let speaks = !matches!(self.request.operation, Operation::Read(_))
+            || self.pre_request().is_some()
+            || aggregates;
+        self.options.door.is_some_and(|door| door.responses) && speaks
+    }
+
     fn calls<'b>(&'b self, bound: &'b Bound<'_>) -> Vec<Call<'b>> {
         let guards = self.compiled.guards.iter().zip(&bound.guards);
-        let mut calls: Vec<Call<'b>> = guards.map(|(statement, params)| Call { statement, params }).collect();
+        let before = self.pre_request().map(|statement| Call { statement, params: &[] });
+        let guards = guards.map(|(statement, params)| Call { statement, params });
+        let mut calls: Vec<Call<'b>> = before.into_iter().chain(guards).collect();
         calls.push(Call { statement: &self.compiled.main, params: &bound.main });
         if let (Some(statement), Some(params)) = (&self.compiled.count, &bound.count) {
             calls.push(Call { statement, params });
+        }
+        if self.reads_response() {
+            calls.push(Call { statement: &self.data.sql_response, params: &[] });
         }
         calls
     }
@@ -223,38 +332,47 @@ impl Run<'_> {
     ) -> Result<Outcome, Error> {
         let deadline = self.ctx.deadline;
         if self.options.rollback {
-            return lease.run(context, calls, End::Rollback(Mode::default()), sink, deadline).await;
+            return lease.run(context, calls, End::Rollback(self.mode), sink, deadline).await;
         }
-        let checked = self.options.max_affected.is_some() || self.options.single;
+        let checked = self.options.max_affected.is_some() || self.wants_one();
         let guarded = !self.compiled.guards.is_empty() || checked;
         if !(self.compiled.planned.writes && guarded) {
-            return lease.run(context, calls, End::Implicit, sink, deadline).await;
+            // An implicit transaction is read committed.
+            let implicit = self.mode.isolation == Isolation::ReadCommitted;
+            let end = if implicit { End::Implicit } else { End::Commit(self.mode) };
+            return lease.run(context, calls, end, sink, deadline).await;
         }
         let check = |outcome: &Outcome| {
             self.check_guards(outcome)?;
             self.check_affected(outcome)
         };
-        lease.run_checked(context, calls, Mode::default(), sink, check, deadline).await
+        lease.run_checked(context, calls, self.mode, sink, check, deadline).await
     }
 
     /// A parent of a nested path that is not there, or not to be known of.
     fn check_guards(&self, outcome: &Outcome) -> Result<(), Problem> {
-        let guards = outcome.calls.iter().take(self.compiled.guards.len());
+        let guards = outcome.calls.iter().skip(self.first()).take(self.compiled.guards.len());
         if guards.into_iter().any(|call| call.rows == 0) { Err(Problem::new(&NOT_FOUND)) } else { Ok(()) }
     }
 
     fn check_affected(&self, outcome: &Outcome) -> Result<(), Problem> {
-        let affected = outcome.calls.get(self.compiled.guards.len()).map_or(0, |call| call.affected);
-        match self.options.max_affected {
-            Some(most) if affected > most => Err(Problem::new(&TOO_MANY_AFFECTED)
-                .detail(format!("{affected} rows would be changed, at most {most} are allowed"))
-                .caused_by(RowCount(affected))),
-            _ => self.check_single(affected),
-        }
+        let told = self.told.load(Ordering::Relaxed);
+        let counted = (told != UNTOLD).then_some(told);
+        let affected = outcome.calls.get(self.main()).map_or(0, |call| call.affected);
+        self.check_rows(counted.unwrap_or(affected))
     }
 
-    fn check_single(&self, rows: u64) -> Result<(), Problem> {
-        if !self.options.single || rows == 1 {
+    fn check_rows(&self, rows: u64) -> Result<(), Problem> {
+        if self.compiled.planned.main.is_plan() {
+            return Ok(());
+        }
+        if self.options.max_affected.is_some_and(|most| rows > most) {
+            let most = self.options.max_affected.unwrap_or_default();
+            return Err(Problem::new(&TOO_MANY_AFFECTED)
+                .detail(format!("{rows} rows would be changed, at most {most} are allowed"))
+                .caused_by(RowCount(rows)));
+        }
+        if !self.wants_one() || rows == 1 {
             return Ok(());
         }
         Err(Problem::new(&NOT_SINGLE)
@@ -295,9 +413,13 @@ impl Run<'_> {
         };
         let mut problem = violations::problem(error, &audience);
         if no_operator && *problem.code() == NOT_FOUND {
+            let cause = problem.cause::<DbError>().cloned();
             problem = Problem::new(&INVALID_QUERY)
                 .sqlstate("42883")
                 .detail("The type of a column has no such comparison, or cannot be ordered by");
+            if let Some(cause) = cause {
+                problem = problem.caused_by(cause);
+            }
         }
         match said {
             // What a plain RAISE says, everybody gets to see.

@@ -19,6 +19,8 @@ use super::read::{Timings, fingerprint, read};
 pub struct Options {
     /// The schemas that front doors serve, in order of preference.
     pub schemas: Vec<String>,
+    /// The channels on which changes are told.
+    pub channels: Vec<String>,
     /// How often the database is asked whether DDL happened unnoticed: its event triggers may be missing (they need a
     /// superuser), and LISTEN does not work through a transaction pooler. Zero: never.
     pub poll: Duration,
@@ -32,6 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             schemas: vec!["public".to_owned()],
+            channels: vec!["bedplate".to_owned(), "pgrst".to_owned()],
             poll: Duration::from_secs(10),
             quiet: Duration::from_millis(50),
             patience: Duration::from_millis(500),
@@ -79,7 +82,7 @@ struct Turn {
 }
 
 impl Loader {
-    /// Loads the catalog and then follows what `hub` hears on the channels `bedplate` and `pgrst` (payload empty or
+    /// Loads the catalog and then follows what `hub` hears on the channels (payload empty or
     /// `reload …`), what polling finds, and [`Loader::reload`]. Must be called within a tokio runtime.
     ///
     /// # Errors
@@ -95,7 +98,7 @@ impl Loader {
             version: AtomicU64::new(0),
         });
         let subscriptions = match hub {
-            Some(hub) => vec![hub.subscribe("bedplate")?, hub.subscribe("pgrst")?],
+            Some(hub) => options.channels.iter().map(|name| hub.subscribe(name)).collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
         shared.load().await?;
