@@ -6,22 +6,32 @@
 //! (`prefer`, `range`, `profile`, `accept`), and `error` for how refusals look.
 
 mod accept;
+mod body;
 pub mod config;
 pub mod error;
+mod openapi;
+mod options;
 mod prefer;
 mod profile;
 mod range;
 mod read;
+mod represent;
+mod root;
 mod route;
+mod rpc;
+mod sql_response;
+mod timing;
+mod write;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bedplate_core::{Ctx, Result};
 use bedplate_data::{Answer, Data, RunOptions};
 use bedplate_http::{Access, Handler, Mount, Report, Request, RequestContext, Response, Stage};
 use bytes::BytesMut;
-use http::Method;
+use http::{HeaderValue, Method};
 
 pub use config::Config;
 
@@ -49,6 +59,7 @@ pub static CLASSES: &[&str] = &[
 pub struct Rest {
     data: Arc<Data>,
     config: Arc<ArcSwap<Config>>,
+    descriptions: openapi::Descriptions,
 }
 
 /// What every kind of request gets.
@@ -64,18 +75,19 @@ pub(crate) struct Call<'a> {
 
 impl Rest {
     pub fn new(data: Arc<Data>, config: Arc<ArcSwap<Config>>) -> Self {
-        Self { data, config }
+        Self { data, config, descriptions: openapi::Descriptions::default() }
     }
 
     /// The row for the route table.
     pub fn mount(self) -> Mount {
-        Mount::new(PREFIX, CLASSES, Access::Key, self).problems(error::render)
+        Mount::new(PREFIX, CLASSES, Access::Key, self).problems(error::render).sql_path_below()
     }
 }
 
 impl Handler for Rest {
     async fn handle(&self, context: RequestContext, mut request: Request) -> Result<Response> {
-        let _body = request.body.take();
+        let started = Instant::now();
+        let body = request.body.take();
         let config = self.config.load();
         let place = route::read(&request, &config)?;
         let schema = profile::read(&request, &config)?;
@@ -89,14 +101,36 @@ impl Handler for Rest {
             schema,
             preferences,
         };
-        match place {
+        let mut response = match place {
             Place::Relation(name) => match request.method {
                 Method::GET | Method::HEAD => read::read(&call, &name).await,
+                Method::POST => write::create(&call, &name, body).await,
+                Method::PATCH => write::update(&call, &name, body).await,
+                Method::PUT => write::replace(&call, &name, body).await,
+                Method::DELETE => write::delete(&call, &name).await,
+                Method::OPTIONS => options::relation(&call, &name),
                 _ => Err(error::unsupported_method(&request.method)),
             },
-            Place::Function(_) => Err(error::rpc_method(&request.method)),
-            Place::Root => Err(error::unsupported_method(&request.method)),
+            Place::Function(name) => match request.method {
+                Method::GET | Method::HEAD => rpc::call(&call, &name, None).await,
+                Method::POST => rpc::call(&call, &name, Some(body)).await,
+                Method::OPTIONS => options::function(&call, &name),
+                _ => Err(error::rpc_method(&request.method)),
+            },
+            Place::Root => match request.method {
+                Method::GET | Method::HEAD => root::read(&call, &config, &self.descriptions).await,
+                Method::OPTIONS => Ok(options::root(&call)),
+                _ => Err(error::unsupported_method(&request.method)),
+            },
+        }?;
+        if config.server_timing {
+            timing::apply(&context.report, started, &mut response);
         }
+        if let Some(name) = &config.trace_header {
+            let sent = request.headers.get(name).cloned();
+            response.headers.insert(name.clone(), sent.unwrap_or(HeaderValue::from_static("")));
+        }
+        Ok(response)
     }
 }
 
@@ -108,7 +142,10 @@ impl Call<'_> {
         options: RunOptions<'_>,
         out: &mut BytesMut,
     ) -> Result<Answer> {
-        let options = RunOptions { door: Some(&self.config.door), ..options };
+        let search_path = self.config.search_path(self.schema.name);
+        let zone = self.preferences.timezone.as_deref().map(|zone| ("timezone", zone));
+        let settings = zone.as_slice();
+        let options = RunOptions { door: Some(&self.config.door), search_path, settings, ..options };
         let answer = self.data.run(self.ctx, request, options, out).await?;
         self.report.add(Stage::Plan, answer.timings.plan);
         self.report.add(Stage::Database, answer.timings.wait + answer.timings.database);

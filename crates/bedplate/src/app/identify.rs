@@ -3,14 +3,18 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bedplate_auth::jwk::keys_of_secret;
 use bedplate_auth::{
-    ApiKeyKind, ApiKeys, Authenticator, Credentials, IssuerConfig, KeyRing, LocalConfig, Verifier, VerifyKey,
-    mint,
+    ApiKeyKind, ApiKeys, Authenticator, ClaimPath, Credentials, IssuerConfig, KeyRing, LocalConfig, Manner,
+    PostgrestRules, Verifier, VerifyKey, mint,
 };
-use bedplate_core::{Problem, SystemClock};
+use bedplate_core::{Problem, Secret, SystemClock};
 use bedplate_http::Authentication;
 use bedplate_settings::Loaded;
-use bedplate_settings::sections::{Algorithm, Auth, Issuer};
+use bedplate_settings::sections::{Algorithm, Auth, Issuer, Rest};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName};
 
@@ -33,6 +37,69 @@ pub fn authenticator(loaded: &Loaded, keys: &Keys) -> Result<Authenticator, Prob
     Ok(Authenticator::new(verifier, api_keys(keys), &auth.anon_role, &auth.service_role))
 }
 
+/// Who calls `/rest/v1`: as elsewhere, unless `[rest]` has keys and rules of its own. Those are PostgREST's: the role by
+/// its path, `aud` where the token names one, and no external issuers beside the secret.
+pub fn rest(loaded: &Loaded, rest: &Rest, keys: &Keys) -> Result<Authenticator, Problem> {
+    let auth = &loaded.settings.auth;
+    let anon = rest.db_anon_role.as_deref().unwrap_or(&auth.anon_role);
+    // PostgreSQL has no role of that name.
+    let anon = Some(anon).filter(|role| !role.is_empty() && *role != "none");
+    let own = rest.jwt_secret.is_some() || rest.jwt_aud.is_some() || rest.jwt_role_claim_key != ".role";
+    let postgrest = own.then(|| rules(rest, anon)).transpose()?;
+    let with_issuers = rest.jwt_secret.is_none();
+    let issuers = auth.issuers.iter().filter(|_| with_issuers).map(|issuer| issuer_config(auth, issuer));
+    let ring = match &rest.jwt_secret {
+        Some(secret) => rest_ring(secret, rest.jwt_secret_is_base64)?,
+        None => ring(keys)?,
+    };
+    let config = LocalConfig {
+        anon_role: anon.unwrap_or_default().to_owned(),
+        postgrest,
+        cache_entries: rest.jwt_cache_max_entries.unwrap_or(auth.token_cache_entries),
+        ..local(auth)
+    };
+    let verifier = Verifier::new(config, ring, issuers.collect(), Arc::new(SystemClock));
+    let verifier = verifier.map_err(|why| Problem::new(&AUTH_SETTINGS_INVALID).detail(why))?;
+    let manner = if rest.jwt_enabled { Manner::Postgrest } else { Manner::TokensOff };
+    let authenticator =
+        Authenticator::new(verifier, api_keys(keys), anon.unwrap_or_default(), &auth.service_role)
+            .with_manner(manner);
+    Ok(if anon.is_some() { authenticator } else { authenticator.without_anonymous() })
+}
+
+fn rules(rest: &Rest, anon: Option<&str>) -> Result<PostgrestRules, Problem> {
+    let role_claim = ClaimPath::parse(&rest.jwt_role_claim_key).map_err(|why| {
+        Problem::new(&AUTH_SETTINGS_INVALID).detail(format!("rest.jwt_role_claim_key: {why}"))
+    })?;
+    Ok(PostgrestRules { role_claim, audience: rest.jwt_aud.clone(), default_role: anon.map(str::to_owned) })
+}
+
+/// PostgREST's `jwt-secret`.
+fn rest_ring(secret: &Secret, base64: bool) -> Result<KeyRing, Problem> {
+    let refuse = |why: String| {
+        Problem::new(&AUTH_SETTINGS_INVALID)
+            .detail(format!("rest.jwt_secret: {why}"))
+            .hint("it is a text of at least 32 bytes, or a JSON Web Key (set) as JSON")
+    };
+    if !base64 {
+        return keys_of_secret(secret.expose().as_bytes()).map_err(refuse);
+    }
+    // Any of the three alphabets that PostgREST takes.
+    let text: String = secret
+        .expose()
+        .trim()
+        .chars()
+        .map(|c| match c {
+            '-' => '+',
+            '_' => '/',
+            '.' => '=',
+            c => c,
+        })
+        .collect();
+    let bytes = STANDARD.decode(text).map_err(|_| refuse("is not Base64".to_owned()))?;
+    keys_of_secret(&bytes).map_err(refuse)
+}
+
 fn local(auth: &Auth) -> LocalConfig {
     LocalConfig {
         issuer: auth.issuer.clone(),
@@ -41,6 +108,7 @@ fn local(auth: &Auth) -> LocalConfig {
         anon_role: auth.anon_role.clone(),
         service_role: auth.service_role.clone(),
         leeway: auth.jwt_leeway.as_secs() as i64,
+        postgrest: None,
         max_token_bytes: auth.max_token_bytes.as_usize(),
         cache_entries: auth.token_cache_entries,
     }
@@ -109,6 +177,24 @@ impl bedplate_http::Authenticator for FromHeaders {
             Some(outcome) => Authentication::Ready(outcome),
             None => Authentication::Pending(Box::pin(self.0.authenticate(credentials))),
         }
+    }
+}
+
+/// As [`FromHeaders`], with an authenticator that may be replaced (settings in the database).
+pub struct Replaceable(pub Arc<ArcSwap<Authenticator>>);
+
+impl bedplate_http::Authenticator for Replaceable {
+    fn authenticate<'a>(&'a self, headers: &'a HeaderMap, _client: IpAddr) -> Authentication<'a> {
+        let credentials = match credentials(headers) {
+            Ok(credentials) => credentials,
+            Err(problem) => return Authentication::Ready(Err(problem)),
+        };
+        let authenticator = self.0.load();
+        if let Some(outcome) = authenticator.authenticate_now(credentials) {
+            return Authentication::Ready(outcome);
+        }
+        let authenticator = Arc::clone(&authenticator);
+        Authentication::Pending(Box::pin(async move { authenticator.authenticate(credentials).await }))
     }
 }
 

@@ -7,10 +7,11 @@ use bedplate_core::Problem;
 use bedplate_data::Timeouts;
 use bedplate_db::pool;
 use bedplate_http::config::{
-    Compression, Config, Cors, ErrorFormat, Limits, SqlHeaders, Timeouts as HttpTimeouts,
+    Compression, Config, Cors, CorsManner, ErrorFormat, Limits, SqlHeaders, Timeouts as HttpTimeouts,
 };
+use bedplate_query::ident::Ident;
 use bedplate_query::limits::Limits as QueryLimits;
-use bedplate_settings::sections::{Count, ErrorFormat as Format, Settings};
+use bedplate_settings::sections::{Count, ErrorFormat as Format, Rest, Settings};
 
 use super::Mode;
 
@@ -31,12 +32,7 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
             idle_drain: if dev { Duration::ZERO } else { HttpTimeouts::default().idle_drain },
             grace: server.shutdown_grace,
         },
-        cors: Cors {
-            origins: server.cors_origins.clone(),
-            localhost: dev,
-            credentials: server.cors_credentials,
-            ..Cors::default()
-        },
+        cors: cors(settings, mode),
         error_format: match settings.api.error_format {
             Format::Problem => ErrorFormat::Problem,
             Format::Envelope => ErrorFormat::Envelope,
@@ -58,6 +54,31 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
             SqlHeaders::Listed(settings.api.request_headers.clone())
         },
     })
+}
+
+/// Who may call `/rest/v1` from a browser: as the whole server, unless `[rest]` says otherwise. Then it is as with
+/// PostgREST, whose clients' headers are not known beforehand.
+pub fn rest_cors(settings: &Settings, rest: &Rest, mode: Mode) -> Cors {
+    let Some(origins) = &rest.server_cors_allowed_origins else { return cors(settings, mode) };
+    let any = origins.iter().any(|origin| origin == "*");
+    Cors {
+        origins: if any { Vec::new() } else { origins.clone() },
+        any,
+        localhost: mode == Mode::Dev,
+        credentials: !any,
+        manner: CorsManner::Postgrest,
+        max_age: Duration::from_hours(24),
+    }
+}
+
+fn cors(settings: &Settings, mode: Mode) -> Cors {
+    let server = &settings.server;
+    Cors {
+        origins: server.cors_origins.clone(),
+        localhost: mode == Mode::Dev,
+        credentials: server.cors_credentials,
+        ..Cors::default()
+    }
 }
 
 fn limits(settings: &Settings) -> Limits {
@@ -141,7 +162,17 @@ pub fn counts(settings: &Settings) -> [CountPolicy; 3] {
 /// The search path of requests: generated SQL names schemas itself, but functions of the app may not.
 pub fn search_path(settings: &Settings) -> String {
     let database = &settings.database;
-    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
-    let names: Vec<String> = database.schemas.iter().chain(&database.extra_search_path).map(quoted).collect();
-    names.join(", ")
+    name_list(database.schemas.iter().chain(&database.extra_search_path))
+}
+
+/// Names as a setting of PostgreSQL lists them.
+pub fn name_list<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let mut list = String::new();
+    for name in names {
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        Ident::from_catalog(name).push_quoted(&mut list);
+    }
+    list
 }

@@ -112,6 +112,9 @@ pub fn doors(loaded: &Loaded, service: &Service) -> String {
     if loaded.settings.api.enabled {
         doors.push(format!("api {}", bedplate_api::PREFIX));
     }
+    if loaded.settings.rest.enabled {
+        doors.push(format!("rest {}", bedplate_supabase::PREFIX));
+    }
     if loaded.dir.join("public/index.html").is_file() {
         doors.push("page /".to_owned());
     }

@@ -12,6 +12,7 @@ mod kit;
 mod lines;
 pub mod log_writer;
 pub mod report;
+pub mod rest;
 pub mod schema;
 pub mod serve;
 pub mod service;
@@ -32,5 +33,15 @@ pub enum Mode {
 
 /// The problem codes that the app itself raises, for the reference.
 pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_core::Code]> {
-    [database::ALL, identify::ALL, keys::ALL, serve::ALL, service::ALL, types::ALL].into_iter()
+    let all = [
+        database::ALL,
+        identify::ALL,
+        keys::ALL,
+        rest::ALL,
+        schema::ALL,
+        serve::ALL,
+        service::ALL,
+        types::ALL,
+    ];
+    all.into_iter()
 }

@@ -14,6 +14,21 @@ use serde::Serialize;
 use super::database::Database;
 use super::lines;
 
+bedplate_core::codes! {
+    /// Something needs Bedplate's contract in a database that is served without it.
+    NO_CONTRACT = "no_contract", 500, Database, "This database is served without the contract", final;
+}
+
+/// A problem where the database is served as it is (`database.contract = false`): then nothing is installed in it.
+fn needs_contract(loaded: &Loaded) -> Result<(), Problem> {
+    if loaded.settings.database.contract {
+        return Ok(());
+    }
+    Err(Problem::new(&NO_CONTRACT)
+        .detail("migrations, policies and seeds need Bedplate's contract, and database.contract is false")
+        .hint("apply them with the tools that this database is kept with, or set database.contract = true"))
+}
+
 /// What [`apply`] did.
 #[derive(Debug, Serialize)]
 pub struct Applied {
@@ -50,6 +65,7 @@ pub async fn apply(
     options: &migrate::Options,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Applied, Problem> {
+    needs_contract(loaded)?;
     let folder = folder(loaded)?;
     let policies = Policies::read(&shown(&loaded.dir.join(&loaded.settings.policies.dir)))?;
     let (mut owner, mut admin) = database.connect_for_migrations().await?;
@@ -67,6 +83,7 @@ pub async fn undo(
     count: usize,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<Report, Problem> {
+    needs_contract(loaded)?;
     let folder = folder(loaded)?;
     let (mut owner, mut admin) = database.connect_for_migrations().await?;
     let options = options(loaded, false);
@@ -75,6 +92,7 @@ pub async fn undo(
 
 /// How every migration stands. A database without the contract has applied none.
 pub async fn status(database: &Database, loaded: &Loaded) -> Result<Vec<migrate::Entry>, Problem> {
+    needs_contract(loaded)?;
     let folder = folder(loaded)?;
     let (owner, _) = database.connect_for_migrations().await?;
     match migrate::status(&owner, &folder).await {
@@ -109,6 +127,7 @@ pub async fn seed(
     force: bool,
     on_event: &mut (dyn FnMut(Event) + Send),
 ) -> Result<SeedReport, Problem> {
+    needs_contract(loaded)?;
     let seeds = seeds(loaded)?;
     let (mut owner, mut admin) = database.connect_for_migrations().await?;
     let options = options(loaded, false);

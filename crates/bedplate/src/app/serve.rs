@@ -11,7 +11,7 @@ use super::database::{self, Database, Opening};
 use super::keys::Keys;
 use super::report::{Line, Report};
 use super::service::{Service, request_roles, rules};
-use super::{Mode, first_answer, lines, schema};
+use super::{Mode, findings, first_answer, lines, schema};
 
 bedplate_core::codes! {
     /// Migrations are pending, and applying them was not asked for.
@@ -55,6 +55,9 @@ async fn serve(
 
 /// Brings the database up to date when the settings say so; otherwise it must be.
 async fn prepare(loaded: &Loaded, database: &Database, report: &dyn Report) -> Result<(), Problem> {
+    if !loaded.settings.database.contract {
+        return Ok(());
+    }
     if loaded.settings.migrations.auto_apply {
         let options = schema::options(loaded, false);
         let show = &mut |event: bedplate_migrate::Event| report.progress(&schema::describe(&event));
@@ -82,8 +85,13 @@ async fn prepare(loaded: &Loaded, database: &Database, report: &dyn Report) -> R
 fn check_access(loaded: &Loaded, service: &Service, report: &dyn Report) -> Result<(), Problem> {
     let catalog = service.loader.current();
     let findings = bedplate_access::report(&rules(loaded), &catalog, &request_roles(loaded, &catalog));
-    for finding in findings.iter().filter(|f| f.severity == bedplate_access::Severity::Warning) {
-        report.warning(&finding.to_string());
+    let warnings: Vec<_> =
+        findings.iter().filter(|f| f.severity == bedplate_access::Severity::Warning).cloned().collect();
+    if loaded.settings.database.contract {
+        findings::show(&warnings, &loaded.state_dir(), report);
+    } else if !loaded.settings.access.require_rls {
+        report
+            .warning("the database is served as it is: its grants and policies alone decide who may do what");
     }
     let faults: Vec<_> = findings.iter().filter(|f| f.severity == bedplate_access::Severity::Error).collect();
     if faults.is_empty() {

@@ -22,6 +22,7 @@ use tokio::task::JoinSet;
 use super::database::Database;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
+use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
 use super::{Mode, dev_routes, gauges, kit};
 
 bedplate_core::codes! {
@@ -31,6 +32,8 @@ bedplate_core::codes! {
 
 /// Plans of large requests take tens of kilobytes; shapes of one app are hundreds, not thousands.
 const PLANS: usize = 1_024;
+/// Role of the contract that says which roles requests may have.
+const GATEKEEPER: &str = "authenticator";
 /// How often the contract's daily work is done.
 const HOUSEKEEPING: Duration = Duration::from_hours(6);
 
@@ -69,27 +72,53 @@ impl Service {
         let pools = Pools::new(api, read, write);
         // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
         let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
-        let options =
-            catalog::Options { schemas: settings.database.schemas.clone(), ..catalog::Options::default() };
+        let rest = if settings.rest.enabled {
+            Some(Effective::read(loaded, &database.api).await?)
+        } else {
+            None
+        };
+        let schemas = served_schemas(loaded, rest.as_ref());
+        let channel = channel(loaded);
+        let channels = std::iter::once("bedplate".to_owned()).chain(channel.clone()).collect();
+        let options = catalog::Options { schemas, channels, ..catalog::Options::default() };
         let loader = Arc::new(Loader::start(database.owner.clone(), hub.as_ref(), options).await?);
         let rules = Arc::new(rules(loaded));
         let config = DataConfig {
             login: database.api.target().user.clone(),
+            gatekeeper: settings.database.contract.then(|| GATEKEEPER.to_owned()),
             limits: kit::query_limits(settings),
             timeouts: kit::timeouts(settings),
             plan_cache_entries: PLANS,
             explain_refusals: mode == Mode::Dev,
-            search_path: pooler.then_some(search_path),
+            search_path: pooler.then(|| search_path.clone()),
         };
-        let data = Arc::new(Data::new(pools.clone(), rules, loader.current(), config));
+        let data = Arc::new(Data::new(pools.clone(), rules.clone(), loader.current(), config));
         follow_catalog(&loader, &data);
-        keep_house(database.owner.clone(), &data);
+        if settings.database.contract {
+            keep_house(database.owner.clone(), &data);
+        }
 
         let shutdown = Shutdown::default();
         let metrics: Arc<Metrics> = Arc::default();
         metrics.register(gauges::collector(&data, &loader));
         let health = Arc::new(health(&data, shutdown.clone()));
-        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &shutdown)?;
+        let rest = match rest {
+            Some(effective) => {
+                let session_path = (!pooler).then_some(search_path.as_str());
+                let api = &database.api;
+                let around = Surroundings { loaded, keys, rules: &rules, api, session_path, mode };
+                let door = FrontDoor::new(effective, &around)?;
+                let mount = door.mount(&data);
+                let told = match (&hub, &channel) {
+                    (Some(hub), Some(channel)) => Some(hub.subscribe(channel)?),
+                    _ => None,
+                };
+                door.follow(&loader, told);
+                Some(mount)
+            }
+            None => None,
+        };
+        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &shutdown, rest)?;
         let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
         let address = local(&listener)?;
         let mut service = Self {
@@ -127,12 +156,19 @@ impl Service {
     }
 }
 
+/// The channel of PostgREST's notifications, where it is listened to.
+fn channel(loaded: &Loaded) -> Option<String> {
+    let rest = &loaded.settings.rest;
+    (!rest.enabled || rest.db_channel_enabled).then(|| rest.db_channel.clone())
+}
+
 /// The rules of `[access]`. In dev a refusal explains itself.
 pub fn rules(loaded: &Loaded) -> Rules {
     let settings = &loaded.settings;
     let access = &settings.access;
     let overrides = access.schemas.keys().map(|schema| (schema.clone(), access.requires_rls(schema)));
     Rules::new(bedplate_access::Config {
+        schemas: Some(settings.database.schemas.clone()),
         require_rls: access.require_rls,
         require_rls_in: overrides.collect(),
         exposed: access.exposed.iter().cloned().collect(),
@@ -194,6 +230,7 @@ fn public_app(
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
+    rest: Option<Mount>,
 ) -> Result<Arc<App>, Problem> {
     let settings = &loaded.settings;
     let authenticator = Arc::new(authenticator(loaded, keys)?);
@@ -207,6 +244,9 @@ fn public_app(
             cursor::Keys::new(&keys.get(Key::Cursor).current, keys.get(Key::Cursor).previous.as_ref())?;
         let config = bedplate_api::Config { counts: kit::counts(settings), json: kit::body_limits(settings) };
         builder = builder.mount(Api::new(Arc::clone(data), cursors, config).mount());
+    }
+    if let Some(rest) = rest {
+        builder = builder.mount(rest);
     }
     if mode == Mode::Dev {
         builder = builder.routes(dev_routes::routes(loaded, keys, database)?);
