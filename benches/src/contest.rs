@@ -9,7 +9,7 @@ use crate::args::Contest;
 use crate::database::Database;
 use crate::pgbench::{self, Style};
 use crate::server::{Keys, Server};
-use crate::workload::Workload;
+use crate::workload::{Dialect, Workload};
 use crate::{Outcome, load, report};
 
 /// Who was measured.
@@ -18,8 +18,21 @@ use crate::{Outcome, load, report};
 pub enum Contender {
     PgbenchTextbook,
     PgbenchOneSync,
+    /// Through `/api/v1`.
     Bedplate,
+    /// The same process, through `/rest/v1`.
+    BedplateRest,
     Postgrest,
+}
+
+impl From<Dialect> for Contender {
+    fn from(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Native => Self::Bedplate,
+            Dialect::Rest => Self::BedplateRest,
+            Dialect::Postgrest => Self::Postgrest,
+        }
+    }
 }
 
 /// One measurement.
@@ -172,8 +185,10 @@ impl Stage<'_> {
             });
         }
         for server in servers {
-            let cell = self.served(round, workload, connections, server).await?;
-            self.cells.push(cell);
+            for dialect in server.dialects {
+                let cell = self.served(round, workload, connections, (server, *dialect)).await?;
+                self.cells.push(cell);
+            }
         }
         Ok(())
     }
@@ -183,13 +198,13 @@ impl Stage<'_> {
         round: usize,
         workload: Workload,
         connections: usize,
-        server: &Server,
+        (server, dialect): (&Server, Dialect),
     ) -> Outcome<Cell> {
         let order = load::Order {
             address: &server.address,
             token: &self.token,
             workload,
-            dialect: server.dialect,
+            dialect,
             connections,
             seconds: self.contest.seconds,
         };
@@ -208,7 +223,7 @@ impl Stage<'_> {
             round,
             load: workload.to_string(),
             connections,
-            contender: if server.name == "bedplate" { Contender::Bedplate } else { Contender::Postgrest },
+            contender: dialect.into(),
             per_second: seen.requests as f64 / seen.seconds,
             p50: Some(seen.p50),
             p99: Some(seen.p99),

@@ -46,7 +46,11 @@ const WARM_UP: f64 = 0.5;
 pub async fn start<T>(order: &Order<'_>, mut measure: impl FnMut() -> Outcome<T>) -> Outcome<(Seen, T, T)> {
     let program = std::env::current_exe().map_err(|error| format!("find this program: {error}"))?;
     let number = |value: f64| value.to_string();
-    let dialect = if order.dialect == Dialect::Native { "native" } else { "postgrest" };
+    let dialect = match order.dialect {
+        Dialect::Native => "native",
+        Dialect::Rest => "rest",
+        Dialect::Postgrest => "postgrest",
+    };
     let mut child = tokio::process::Command::new(program)
         .args(["load", "--address", order.address, "--workload", &order.workload.to_string()])
         .args(["--dialect", dialect, "--connections", &order.connections.to_string()])

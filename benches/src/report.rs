@@ -60,6 +60,30 @@ impl<'c> Group<'c> {
         });
         median(pairs.collect())
     }
+
+    /// How many times as much CPU, of the server and of PostgreSQL, the other spends on a request: the median of the
+    /// ratios of the same round.
+    fn cheaper_than(&self, other: &Self) -> Option<f64> {
+        let whole = |cell: &Cell| Some(cell.server_cpu? + cell.postgres_cpu);
+        let pairs = self.0.iter().filter_map(|mine| {
+            let other = other.0.iter().find(|cell| cell.round == mine.round)?;
+            Some(whole(other)? / whole(mine)?)
+        });
+        median(pairs.collect())
+    }
+}
+
+/// The same dialect, request by request: PostgREST's CPU over ours.
+const CHEAPER: [(&str, f64); 5] = [("a", 4.0), ("b", 4.0), ("c", 4.0), ("d", 3.0), ("e", 4.0)];
+
+fn against_postgrest(cells: &[Cell]) -> impl Iterator<Item = Target> + '_ {
+    CHEAPER.into_iter().filter_map(|(load, least)| {
+        let mine = Group::of(cells, load, JUDGED_AT, Contender::BedplateRest);
+        let times = mine.cheaper_than(&Group::of(cells, load, JUDGED_AT, Contender::Postgrest))?;
+        let name =
+            format!("({load}) PostgREST's CPU for a request / that of /rest/v1, {JUDGED_AT} connections");
+        Some(Target::new(name, false, least, times))
+    })
 }
 
 /// What the issue asks for, as far as it was measured.
@@ -78,6 +102,7 @@ pub fn targets(facts: &Facts, cells: &[Cell]) -> Vec<Target> {
         let name = format!("({load}) requests a second / {}, {JUDGED_AT} connections", label(to));
         found.extend(ratio.map(|ratio| Target::new(name, false, least, ratio)));
     }
+    found.extend(against_postgrest(cells));
     let cpu = Group::of(cells, "a", JUDGED_AT, Contender::Bedplate).median(|cell| cell.server_cpu);
     found.extend(cpu.map(|cpu| Target::new("(a) server CPU for a request, µs", true, 35.0, cpu)));
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -93,12 +118,18 @@ fn label(contender: Contender) -> &'static str {
         Contender::PgbenchTextbook => "pgbench textbook",
         Contender::PgbenchOneSync => "pgbench one Sync",
         Contender::Bedplate => "Bedplate",
+        Contender::BedplateRest => "Bedplate /rest/v1",
         Contender::Postgrest => "PostgREST",
     }
 }
 
-const CONTENDERS: [Contender; 4] =
-    [Contender::PgbenchTextbook, Contender::PgbenchOneSync, Contender::Bedplate, Contender::Postgrest];
+const CONTENDERS: [Contender; 5] = [
+    Contender::PgbenchTextbook,
+    Contender::PgbenchOneSync,
+    Contender::Bedplate,
+    Contender::BedplateRest,
+    Contender::Postgrest,
+];
 
 /// The tables, in Markdown.
 pub fn tables(facts: &Facts, cells: &[Cell]) -> String {
@@ -190,5 +221,15 @@ mod tests {
         assert!((ratio.reached - 0.5).abs() < 1e-9 && ratio.met);
         assert!(!found.iter().find(|target| target.what.contains("ready")).unwrap().met);
         assert!(tables(&Facts::default(), &cells).contains("| 16 | Bedplate | 30 |"));
+    }
+
+    #[test]
+    fn the_dialect_is_judged_by_all_cpu_of_a_request() {
+        let mut theirs = cell(1, Contender::Postgrest, 5.0);
+        theirs.server_cpu = Some(180.0);
+        let cells = [cell(1, Contender::BedplateRest, 50.0), theirs];
+        let found = targets(&Facts::default(), &cells);
+        let times = found.iter().find(|target| target.what.contains("PostgREST's CPU")).unwrap();
+        assert!((times.reached - 4.0).abs() < 1e-9 && times.met);
     }
 }

@@ -18,7 +18,8 @@ use crate::{Outcome, cpu};
 /// A running server.
 pub struct Server {
     pub name: &'static str,
-    pub dialect: Dialect,
+    /// The front doors it has.
+    pub dialects: &'static [Dialect],
     pub address: String,
     /// From the start of the process to the first answer that it is ready.
     pub started_in: Duration,
@@ -75,7 +76,8 @@ impl Server {
             // Nothing is drained at the end of a measurement.
             .env("BEDPLATE_SERVER__PRE_DRAIN", "0s");
         let log = database.folder.path().join("bedplate.log");
-        Self::start("bedplate", Dialect::Native, command, port, ("/health/ready", log)).await
+        Self::start("bedplate", &[Dialect::Native, Dialect::Rest], command, port, ("/health/ready", log))
+            .await
     }
 
     /// PostgREST with its defaults, on the same database, role and secret.
@@ -91,12 +93,12 @@ impl Server {
             .env("PGRST_SERVER_PORT", port.to_string())
             .env("PGRST_LOG_LEVEL", "error");
         let log = database.folder.path().join("postgrest.log");
-        Self::start("postgrest", Dialect::Postgrest, command, port, ("/", log)).await
+        Self::start("postgrest", &[Dialect::Postgrest], command, port, ("/", log)).await
     }
 
     async fn start(
         name: &'static str,
-        dialect: Dialect,
+        dialects: &'static [Dialect],
         mut command: Command,
         port: u16,
         (ready, log): (&str, PathBuf),
@@ -108,7 +110,7 @@ impl Server {
         let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn();
         let child = child.map_err(|error| format!("start {name}: {error}"))?;
         let address = format!("127.0.0.1:{port}");
-        let mut server = Self { name, dialect, address, started_in: Duration::ZERO, child };
+        let mut server = Self { name, dialects, address, started_in: Duration::ZERO, child };
         while begin.elapsed() < Duration::from_secs(30) {
             if server.answers(ready).await {
                 server.started_in = begin.elapsed();

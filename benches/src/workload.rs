@@ -46,7 +46,11 @@ impl fmt::Display for Workload {
 /// Whose conventions a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Dialect {
+    /// `/api/v1`.
     Native,
+    /// PostgREST's dialect at `/rest/v1`.
+    Rest,
+    /// The same at the root.
     Postgrest,
 }
 
@@ -100,22 +104,7 @@ impl Workload {
     pub fn request(self, dialect: Dialect, host: &str, token: &str, random: u64, out: &mut Vec<u8>) {
         use std::io::Write as _;
         let n = self.number(random);
-        let target = match (dialect, self) {
-            (Dialect::Native, Self::ByKey) => format!("/api/v1/users/{n}"),
-            (Dialect::Native, Self::Keyset) => format!("/api/v1/posts?after_id={n}&limit=20"),
-            (Dialect::Native, Self::Hundred) => format!("/api/v1/posts?after_id={n}&limit=100"),
-            (Dialect::Native, Self::Insert) => "/api/v1/posts".to_owned(),
-            (Dialect::Native, Self::Embed) => {
-                format!("/api/v1/posts?select=id,title,body,author:users(id,name)&after_id={n}&limit=20")
-            }
-            (Dialect::Postgrest, Self::ByKey) => format!("/users?id=eq.{n}"),
-            (Dialect::Postgrest, Self::Keyset) => format!("/posts?id=gt.{n}&order=id&limit=20"),
-            (Dialect::Postgrest, Self::Hundred) => format!("/posts?id=gt.{n}&order=id&limit=100"),
-            (Dialect::Postgrest, Self::Insert) => "/posts".to_owned(),
-            (Dialect::Postgrest, Self::Embed) => {
-                format!("/posts?select=id,title,body,author:users(id,name)&id=gt.{n}&order=id&limit=20")
-            }
-        };
+        let target = self.target(dialect, n);
         let method = if self == Self::Insert { "POST" } else { "GET" };
         out.clear();
         // Writing to a Vec cannot fail.
@@ -127,7 +116,7 @@ impl Workload {
             let text = "lorem ipsum ".repeat(24);
             let body =
                 format!(r#"{{"author_id":{SUBJECT},"title":"A new post","body":"Text of post {n} {text}"}}"#);
-            let prefer = if dialect == Dialect::Postgrest { "Prefer: return=representation\r\n" } else { "" };
+            let prefer = if dialect == Dialect::Native { "" } else { "Prefer: return=representation\r\n" };
             let length = body.len();
             let _ = write!(
                 out,
@@ -135,6 +124,32 @@ impl Workload {
             );
         } else {
             out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn target(self, dialect: Dialect, n: u64) -> String {
+        if dialect == Dialect::Native {
+            return match self {
+                Self::ByKey => format!("/api/v1/users/{n}"),
+                Self::Keyset => format!("/api/v1/posts?after_id={n}&limit=20"),
+                Self::Hundred => format!("/api/v1/posts?after_id={n}&limit=100"),
+                Self::Insert => "/api/v1/posts".to_owned(),
+                Self::Embed => {
+                    format!("/api/v1/posts?select=id,title,body,author:users(id,name)&after_id={n}&limit=20")
+                }
+            };
+        }
+        let prefix = if dialect == Dialect::Rest { "/rest/v1" } else { "" };
+        match self {
+            Self::ByKey => format!("{prefix}/users?id=eq.{n}"),
+            Self::Keyset => format!("{prefix}/posts?id=gt.{n}&order=id&limit=20"),
+            Self::Hundred => format!("{prefix}/posts?id=gt.{n}&order=id&limit=100"),
+            Self::Insert => format!("{prefix}/posts"),
+            Self::Embed => {
+                format!(
+                    "{prefix}/posts?select=id,title,body,author:users(id,name)&id=gt.{n}&order=id&limit=20"
+                )
+            }
         }
     }
 }
