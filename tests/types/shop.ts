@@ -123,6 +123,8 @@ export async function calls() {
   const sum = (await supabase.rpc("add", { a: 1 })).data!
   same<typeof sum, number>(true)
   await supabase.rpc("add", { a: 1, b: 2 })
+  const loose = (await supabase.rpc("loose")).data!
+  same<typeof loose, Record<string, unknown>>(true)
   const numbers = (await supabase.rpc("numbers", { up_to: 3 })).data!
   same<typeof numbers, number[]>(true)
   await supabase.rpc("nothing")

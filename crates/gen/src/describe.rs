@@ -2,6 +2,7 @@
 
 use bedplate_query::catalog::{self, Cardinality, Identity, RelationId, TypeKind, Via};
 
+use super::comments::harmless;
 use super::model::*;
 use super::order;
 use super::routines;
@@ -50,7 +51,7 @@ fn relation(scope: &Scope<'_>, id: RelationId) -> Relation {
     columns.sort_by(|a, b| order::compare(&a.name, &b.name));
     Relation {
         name: found.name.as_str().to_owned(),
-        comment: found.comment.clone(),
+        comment: harmless(found.comment.as_ref()),
         columns,
         computed: routines::computed(scope, id),
         relationships: relationships(scope, id),
@@ -72,7 +73,7 @@ fn column(scope: &Scope<'_>, relation: &catalog::Relation, column: &catalog::Col
     };
     Column {
         name: column.name.as_str().to_owned(),
-        comment: column.comment.clone(),
+        comment: harmless(column.comment.as_ref()),
         ty: scope.ty(column.type_oid),
         nullable: !column.not_null,
         takes_null: !column.not_null || is_view(relation.kind),
@@ -122,7 +123,7 @@ fn types(scope: &Scope<'_>, schema: &str) -> (Vec<Enum>, Vec<Composite>) {
     let (mut enums, mut composites) = (Vec::new(), Vec::new());
     for found in scope.catalog.types.values().filter(|t| t.schema.as_str() == schema) {
         let name = found.name.as_str().to_owned();
-        let comment = found.comment.clone();
+        let comment = harmless(found.comment.as_ref());
         match &found.kind {
             TypeKind::Enum(labels) => enums.push(Enum { name, comment, labels: labels.clone() }),
             TypeKind::Composite(fields) if !scope.catalog.row_types.contains_key(&found.oid) => {

@@ -1,6 +1,7 @@
 //! Types for clients, made from the catalog: what goes over the wire as TypeScript, Zod, Python or Rust. Catalog in, text
 //! out; the same catalog gives the same text, whatever the order in which things were made.
 
+mod comments;
 mod depend;
 mod describe;
 mod model;

@@ -164,6 +164,8 @@ pub(crate) enum Ty {
     /// Nothing is known of its JSON.
     Unknown,
     Void,
+    /// An object of which nothing is known.
+    Record,
     Enum(Named),
     /// An enum of a schema that is not written.
     Labels(Vec<Arc<str>>),

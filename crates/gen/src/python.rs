@@ -239,7 +239,7 @@ fn annotation(names: &Names, ty: &Ty) -> String {
         Ty::Date => "_datetime.date".to_owned(),
         Ty::Time => "_datetime.time".to_owned(),
         Ty::Timestamp | Ty::Timestamptz => "_datetime.datetime".to_owned(),
-        Ty::Json | Ty::Unknown => "_typing.Any".to_owned(),
+        Ty::Json | Ty::Unknown | Ty::Record => "_typing.Any".to_owned(),
         Ty::Void => "None".to_owned(),
         Ty::Enum(named) => class(named, Kind::Enum, ""),
         Ty::Labels(found) => labels(found),

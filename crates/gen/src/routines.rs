@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use bedplate_query::catalog::{self, Oid, RelationId, Returns};
 
+use super::comments::harmless;
 use super::describe::is_offered;
 use super::model::*;
 use super::order;
@@ -32,7 +33,7 @@ pub(crate) fn computed(scope: &Scope<'_>, id: RelationId) -> Vec<Computed> {
                 return None;
             }
             let embeds = matches!(function.returns, Returns::Row { .. });
-            let (name, comment) = (function.name.as_str().to_owned(), function.comment.clone());
+            let (name, comment) = (function.name.as_str().to_owned(), harmless(function.comment.as_ref()));
             Some(Computed { name, comment, shape: shape(scope, home.schema.as_str(), function), embeds })
         })
         .collect();
@@ -95,7 +96,7 @@ fn function(scope: &Scope<'_>, overloads: &[&catalog::Function], function: &cata
     let shape = shape(scope, function.schema.as_str(), function);
     let refusal =
         conflict(scope, overloads, function).or_else(|| not_callable(scope, function, rows.as_ref()));
-    Function { comment: function.comment.clone(), arguments, shape, list, rows, refusal }
+    Function { comment: harmless(function.comment.as_ref()), arguments, shape, list, rows, refusal }
 }
 
 fn is_set(returns: &Returns) -> bool {

@@ -284,7 +284,7 @@ fn path(names: &Names, from: &Schema, ty: &Ty) -> String {
         Ty::Time => "chrono::NaiveTime".to_owned(),
         Ty::Timestamp => "chrono::NaiveDateTime".to_owned(),
         Ty::Timestamptz => "chrono::DateTime<chrono::Utc>".to_owned(),
-        Ty::Json | Ty::Unknown => "serde_json::Value".to_owned(),
+        Ty::Json | Ty::Unknown | Ty::Record => "serde_json::Value".to_owned(),
         Ty::Void => "()".to_owned(),
         Ty::Enum(named) => find(named, Kind::Enum, ""),
         Ty::Composite(named) => find(named, Kind::Composite, ""),

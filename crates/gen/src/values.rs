@@ -31,6 +31,7 @@ impl Scope<'_> {
             TypeKind::Array(element) => Ty::Array(Box::new(self.ty(*element))),
             TypeKind::Range(_) | TypeKind::Multirange(_) => Ty::OtherText,
             TypeKind::Pseudo if found.name.as_str() == "void" => Ty::Void,
+            TypeKind::Pseudo if found.name.as_str() == "record" => Ty::Record,
             TypeKind::Pseudo => Ty::Unknown,
         }
     }

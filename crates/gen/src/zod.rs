@@ -120,7 +120,9 @@ fn written(names: &Names, column: &Column, presence: Presence) -> Option<String>
 }
 
 fn line(name: &str, value: String, comment: Option<&str>) -> String {
-    format!("{}  {}: {value},\n", doc(comment, 2), key(name))
+    // Without brackets it would be the object's prototype.
+    let key = if name == "__proto__" { "[\"__proto__\"]".to_owned() } else { key(name) };
+    format!("{}  {key}: {value},\n", doc(comment, 2))
 }
 
 fn doc(comment: Option<&str>, indent: usize) -> String {
@@ -158,6 +160,7 @@ fn value(names: &Names, ty: &Ty) -> String {
         Ty::Uuid => "z.guid()".to_owned(),
         Ty::Json => "z.json()".to_owned(),
         Ty::Unknown => "z.unknown()".to_owned(),
+        Ty::Record => "z.record(z.string(), z.unknown())".to_owned(),
         Ty::Void => "z.undefined()".to_owned(),
         Ty::Enum(named) => names.enums.get(named).cloned().unwrap_or_else(unknown),
         Ty::Labels(found) => labels(found),

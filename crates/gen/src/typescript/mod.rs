@@ -141,6 +141,7 @@ fn ty(value: &Ty) -> Type {
         Ty::Json => "Json".into(),
         Ty::OtherText | Ty::Unknown => "unknown".into(),
         Ty::Void => "undefined".into(),
+        Ty::Record => "Record<string, unknown>".into(),
         Ty::Enum(named) => path(named, "Enums"),
         Ty::Composite(named) => path(named, "CompositeTypes"),
         Ty::Row { of, view } => format!("{}[\"Row\"]", path(of, if *view { "Views" } else { "Tables" })),

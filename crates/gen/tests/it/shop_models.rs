@@ -494,6 +494,11 @@ pub mod public {
         pub score: Option<f32>,
         pub search: Option<String>,
         pub short: Option<String>,
+        /// Harmless:
+        /// import os
+        /// '''
+        /// fn main() {}
+        /// '''
         pub small: Option<i16>,
         pub took: Option<String>,
         pub uid: uuid::Uuid,
@@ -556,6 +561,11 @@ pub mod public {
         pub score: Option<Option<f32>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub short: Option<Option<String>>,
+        /// Harmless:
+        /// import os
+        /// '''
+        /// fn main() {}
+        /// '''
         #[serde(skip_serializing_if = "Option::is_none")]
         pub small: Option<Option<i16>>,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -626,6 +636,11 @@ pub mod public {
         pub score: Option<Option<f32>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         pub short: Option<Option<String>>,
+        /// Harmless:
+        /// import os
+        /// '''
+        /// fn main() {}
+        /// '''
         #[serde(skip_serializing_if = "Option::is_none")]
         pub small: Option<Option<i16>>,
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -52,6 +52,7 @@ comment on table public.people is 'Somebody whom we know.';
 comment on column public.people.name is 'As it is spoken.
 "Quoted", */ and \escaped\.';
 comment on column public.people.balance is 'In euros.';
+comment on column public.people.small is E'Harmless:\rimport os\n    ```\n    fn main() {}\n    ```\u202e';
 
 create table public."class" (
     "class" text not null,
@@ -156,6 +157,7 @@ create function public.one_person(who bigint) returns public.people stable langu
 create function public.report(since date) returns table (day date, "total sum" bigint, status public.status) stable language sql
     as 'select since, 1::bigint, ''open''::public.status';
 create function public.two(out a int, out b text) stable language sql as 'select 1, ''x''';
+create function public.loose() returns record stable language sql as 'select 1 as a, ''x'' as b';
 create function public.echo(json) returns json immutable language sql as 'select $1';
 create function public.echo_text(text) returns text immutable language sql as 'select $1';
 create function public.unnamed(int) returns int immutable language sql as 'select $1';
