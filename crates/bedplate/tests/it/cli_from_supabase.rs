@@ -56,6 +56,8 @@ fn a_project_is_taken_over_and_runs() {
         "{notes}"
     );
     assert_eq!(notes["data"].as_array().unwrap().len(), 1, "{notes}");
+    let (status, theirs) = get(address, "/rest/v1/notes?select=title", None);
+    assert_eq!((status, theirs), (200, serde_json::json!([{ "title": "Everybody may read this" }])));
     let token = text(&project, &["token", "--as", "ann@example.com"]);
     let (_, mine) = get(address, "/api/v1/notes?select=title", Some(token.trim()));
     assert_eq!(mine["data"].as_array().unwrap().len(), 2, "{mine}");
