@@ -188,6 +188,7 @@ pub(crate) fn check_answer(node: &Node, preferences: &Preferences) -> Result<()>
         ("limit", node.page.limit.is_some(), WRITE_TAKES_SELECT),
         ("offset", node.page.offset.is_some(), WRITE_TAKES_SELECT),
         ("distinct", node.distinct, WRITE_TAKES_SELECT),
+        ("having", !node.having.is_empty(), WRITE_TAKES_SELECT),
         ("!inner", node.select.iter().any(chooses), "chooses rows; a write answers what it wrote"),
         (
             "select",

@@ -198,6 +198,7 @@ fn refuse_list_parameters(node: &Node) -> Result<()> {
         ("limit", node.page.limit.is_some()),
         ("offset", node.page.offset.is_some()),
         ("distinct", node.distinct),
+        ("having", !node.having.is_empty()),
     ];
     match given.iter().find(|(_, given)| *given) {
         Some((name, _)) => Err(paging::fault(name, "is for lists; this is one resource")),

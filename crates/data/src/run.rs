@@ -385,13 +385,14 @@ impl Run<'_> {
         let planned = self.compiled.planned.count.as_ref();
         let bound = self.options.door.map_or(&self.data.limits, |door| &door.limits).page_max;
         match (count, planned.and_then(|c| c.estimate.as_ref()), &self.compiled.estimate) {
-            (Counted::Rows(rows), Some(sql), Some(statement)) if *rows > bound => {
+            (Counted::Rows(rows), Some(sql), Some(statement)) if *rows > bound || bound == u64::MAX => {
                 let params = sql.bind(&self.request.values)?;
                 let mut estimate = Estimate::default();
                 let call = [Call { statement, params: &params }];
                 let ran = lease.run(context, &call, End::Implicit, &mut estimate, self.ctx.deadline).await;
                 ran.map_err(|e| self.problem(e))?;
-                planned_rows(&estimate.0)
+                // An estimate below what has been counted is known to be wrong.
+                planned_rows(&estimate.0).map(|planned| planned.max(*rows))
             }
             (Counted::Rows(rows), ..) => Ok(*rows),
             (Counted::Plan(text), ..) => planned_rows(text),

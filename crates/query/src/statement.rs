@@ -99,7 +99,7 @@ pub struct CountSql {
     /// count. Estimated: as exact, but no further than one more than the page maximum.
     pub sql: Sql,
     pub kind: crate::request::Count,
-    /// Estimated: the EXPLAIN to run when `sql` reached its bound.
+    /// Estimated: the EXPLAIN to run when `sql` reached its bound, or there is none; the larger number counts.
     pub estimate: Option<Sql>,
 }
 

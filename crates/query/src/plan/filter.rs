@@ -71,20 +71,33 @@ impl<'a> Planner<'a> {
                 cond => when.push(cond),
             }
         }
-        let scope = self.unjoined(&embed.node, shape, alias)?;
-        for filter in &embed.node.filters {
-            when.push(self.logic(&scope, filter)?);
-        }
-        for link in scope.links.iter().filter(|link| link.embed.join == Join::Inner) {
-            when.push(self.exists(alias, link.embed, link.way, None)?);
-        }
+        when.append(&mut self.unjoined_filters(&embed.node, shape, alias)?);
         if let Some((test, through)) = more {
+            let scope = self.unjoined(&embed.node, shape, alias)?;
             when.push(self.test(&scope, test, through)?);
         }
         let page = &embed.node.page;
         let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
         let page = paged.then(|| Paged { limit: self.limit(page, Place::Nested), offset: page.offset });
         Ok(Cond::Exists { from, when, in_order: false, page })
+    }
+
+    /// The filters of a level and its inner embeds, as conditions on its own rows.
+    pub(super) fn unjoined_filters(
+        &mut self,
+        node: &'a Node,
+        shape: Shape<'a>,
+        alias: Alias,
+    ) -> Result<Vec<Cond>, Problem> {
+        let scope = self.unjoined(node, shape, alias)?;
+        let mut when = Vec::new();
+        for filter in &node.filters {
+            when.push(self.logic(&scope, filter)?);
+        }
+        for link in scope.links.iter().filter(|link| link.embed.join == Join::Inner) {
+            when.push(self.exists(alias, link.embed, link.way, None)?);
+        }
+        Ok(when)
     }
 
     /// What names mean where embeds are not joined.

@@ -5,7 +5,8 @@ use bedplate_core::Problem;
 use super::level::Place;
 use super::negotiate::Offered;
 use super::planner::{Planner, qualified};
-use super::tree::{Read, Source};
+use super::tree::{Level, Read, Source};
+use crate::catalog::RelationId;
 use crate::gate::Verb;
 use crate::request;
 
@@ -23,6 +24,10 @@ impl<'a> Planner<'a> {
             level.filters = filters;
             guard = Some(self.guard(path));
         }
+        let counted = match read.count {
+            Some(_) if self.is_dialect() && guard.is_none() => self.counted(read, id, &level)?,
+            _ => None,
+        };
         let representation = self.negotiate(Offered::rows(Some(id), &read.node))?;
         Ok(Read {
             guard,
@@ -31,6 +36,22 @@ impl<'a> Planner<'a> {
             silent: false,
             count: read.count,
             count_max: self.limits.page_max,
+            counted,
         })
+    }
+
+    /// PostgREST counts without joins: what embeds decide is asked as EXISTS, on which PostgreSQL's estimates depend.
+    fn counted(
+        &mut self,
+        read: &'a request::Read,
+        id: RelationId,
+        level: &Level,
+    ) -> Result<Option<Level>, Problem> {
+        if level.joins.is_empty() || level.grouped || level.distinct {
+            return Ok(None);
+        }
+        let mut counted = Level { joins: Vec::new(), fields: Vec::new(), ..level.clone() };
+        counted.filters = self.unjoined_filters(&read.node, self.whole(id, true), level.alias)?;
+        Ok(Some(counted))
     }
 }

@@ -359,6 +359,8 @@ pub struct Read {
     pub silent: bool,
     pub count: Option<Count>,
     pub count_max: u64,
+    /// What is counted, where that is not the level as it is answered.
+    pub counted: Option<Level>,
 }
 
 /// The parents of a nested path exist and are visible.

@@ -117,8 +117,15 @@ impl<'a> Planner<'a> {
         level.filters = filters;
         let silent = !matches!(returning, Returning::Rows(_));
         let representation = self.represented(id, returning)?;
-        let read =
-            tree::Read { guard: None, level, representation, silent, count: None, count_max: u64::MAX };
+        let read = tree::Read {
+            guard: None,
+            level,
+            representation,
+            silent,
+            count: None,
+            count_max: u64::MAX,
+            counted: None,
+        };
         Ok(Plan::Read(read))
     }
 

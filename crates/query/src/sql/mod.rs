@@ -47,7 +47,7 @@ fn write_read(read: &Read) -> Planned {
     Planned {
         guards: read.guard.iter().map(guard).collect(),
         main,
-        count: counted.map(|kind| count(level, kind, read.count_max)),
+        count: counted.map(|kind| count(read.counted.as_ref().unwrap_or(level), kind, read.count_max)),
         writes: false,
         settings: Vec::new(),
     }

@@ -330,12 +330,13 @@ fn path(out: &mut String, path: &Path) {
 
 /// A name, quoted unless it is plain and no keyword anywhere.
 fn name(out: &mut String, name: &str) {
-    const KEYWORDS: [&str; 11] = [
+    const KEYWORDS: [&str; 12] = [
         "select",
         "order",
         "limit",
         "offset",
         "distinct",
+        "having",
         "columns",
         "on_conflict",
         "count",
