@@ -98,15 +98,27 @@ pub struct Style {
     pub total_order: bool,
     /// Extensions of the grammar (filters on embedded relations inside or/and trees) are allowed.
     pub extensions: bool,
+    /// Times are answered in the time zone of the transaction, which the request sets; otherwise in UTC.
+    pub zoned: bool,
     /// Which representations of the answer the caller takes.
     pub accept: Accept,
 }
 
 impl Style {
-    pub const NATIVE: Self =
-        Self { star_readable_only: true, total_order: true, extensions: true, accept: Accept::Json };
-    pub const POSTGREST: Self =
-        Self { star_readable_only: false, total_order: false, extensions: false, accept: Accept::Json };
+    pub const NATIVE: Self = Self {
+        star_readable_only: true,
+        total_order: true,
+        extensions: true,
+        zoned: false,
+        accept: Accept::Json,
+    };
+    pub const POSTGREST: Self = Self {
+        star_readable_only: false,
+        total_order: false,
+        extensions: false,
+        zoned: false,
+        accept: Accept::Json,
+    };
 }
 
 /// One level of a read: the resource itself or an embedded relation.

@@ -75,6 +75,9 @@ pub struct Main {
     pub affected_column: Option<u16>,
     /// Function calls that count: how many rows there are without the page (binary int8).
     pub total_column: Option<u16>,
+    /// Where a row comes even if there is nothing to answer (so that its other columns are told): whether it is one of the
+    /// answer (binary boolean; NULL: it is not).
+    pub present_column: Option<u16>,
     /// Answers that PostgreSQL puts together ([`Output::Body`]): of how many rows (binary int8).
     pub rows_column: Option<u16>,
     /// What the answer is.

@@ -13,7 +13,7 @@ mod syntax;
 use bedplate_auth::Refusal;
 use bedplate_core::{Code, Problem};
 use bedplate_data::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
-use bedplate_data::{RoleRefusal, RowCount};
+use bedplate_data::{NotASet, RoleRefusal, RowCount};
 use bedplate_db::DbError;
 use bedplate_http::problems::add_headers;
 use bedplate_http::{Occurrence, Response};
@@ -172,6 +172,11 @@ fn translate(problem: &Problem) -> Rendered {
     }
     if let Some(RowCount(rows)) = problem.cause::<RowCount>() {
         return row_count(problem, *rows);
+    }
+    if problem.cause::<NotASet>().is_some() {
+        let message =
+            "Function must return SETOF or TABLE when max-affected preference is used with handling=strict";
+        return Rendered::new(400, "PGRST128", Said::new(message));
     }
     if let Some(refusal) = problem.cause::<Refusal>() {
         return credentials::translate(refusal);

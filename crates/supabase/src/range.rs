@@ -98,7 +98,8 @@ pub(crate) fn status(offset: u64, rows: u64, total: Option<u64>) -> Result<Statu
     match total {
         Some(total) if offset > total => Err(unsatisfiable(format!(
             "An offset of {offset} was requested, but there are only {total} rows."
-        ))),
+        ))
+        .header("Content-Range", format!("*/{total}"))),
         Some(total) if rows < total => Ok(StatusCode::PARTIAL_CONTENT),
         _ => Ok(StatusCode::OK),
     }

@@ -8,19 +8,27 @@ use bedplate_query::media::Accept;
 use bedplate_query::request::Style;
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderValue;
-use http::header::CONTENT_TYPE;
+use http::header::{ACCEPT, CONTENT_TYPE};
 
 use crate::Call;
 use crate::accept::{self, Media};
 
 /// How requests of this front door are meant, and which representations the caller takes.
 pub(crate) fn style(call: &Call<'_>) -> Style {
-    Style { extensions: call.config.extensions, accept: accepted(call), ..Style::POSTGREST }
+    let zoned = call.preferences.timezone.is_some();
+    Style { extensions: call.config.extensions, zoned, accept: accepted(call), ..Style::POSTGREST }
 }
 
 fn accepted(call: &Call<'_>) -> Accept {
     static ANY: LazyLock<Arc<[Media]>> = LazyLock::new(|| Arc::new([Media::Any]));
     static JSON: LazyLock<Arc<[Media]>> = LazyLock::new(|| Arc::new([Media::Json]));
+    // What nearly all requests say.
+    let mut headers = call.request.headers.get_all(ACCEPT).iter();
+    match (headers.next().map(HeaderValue::as_bytes), headers.next()) {
+        (None | Some(b"*/*"), None) => return Accept::Listed(Arc::clone(&ANY)),
+        (Some(b"application/json"), None) => return Accept::Listed(Arc::clone(&JSON)),
+        _ => {}
+    }
     let mut accepted = accept::read(&call.request.headers);
     if !call.config.plans {
         accepted.iter_mut().for_each(forget_plan);

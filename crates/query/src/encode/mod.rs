@@ -76,6 +76,11 @@ impl<'p> Encoder<'p> {
             return Ok(());
         }
         self.fields.split(row)?;
+        if let Some(column) = self.main.present_column
+            && self.fields.get(row, column)?.is_none()
+        {
+            return Ok(());
+        }
         if self.main.reversed {
             self.starts.push(out.len());
         }

@@ -7,6 +7,7 @@ use super::negotiate::Offered;
 use super::planner::{Planner, Shape, qualified_function};
 use super::similar::{CLOSE, RELATED, similar};
 use super::tree::{CallResult, Invocation, Limit, PassedArgument, Source, TypeName};
+use super::types::oid;
 use crate::catalog::{Argument, Function, FunctionId, Oid, Returns, TypeKind, Volatility};
 use crate::fault::Fault;
 use crate::gate::Denial;
@@ -14,9 +15,6 @@ use crate::ident::Ident;
 use crate::pgtext::Target;
 use crate::problems::{AMBIGUOUS_FUNCTION, QUERY_SYNTAX};
 use crate::request::{Arguments, BodyMedia, Call, Name, Node, ValueRef};
-
-/// The pseudo-type of rows whose columns are not known before they come.
-const RECORD: Oid = 2249;
 
 /// Settings of a function that must hold from the start of its transaction to have any effect.
 const HOISTED: &[&str] = &[
@@ -59,7 +57,7 @@ impl<'a> Planner<'a> {
         let mut served: Vec<&'a Function> = Vec::new();
         for id in self.catalog.find_functions(call.function.schema.as_deref(), name) {
             let function = self.function(*id);
-            if function.aggregate || function.returns == Returns::Other || !takes_anything(function) {
+            if function.aggregate || function.returns == Returns::Other || !self.takes_anything(function) {
                 continue;
             }
             match self.gate.function(self.catalog, self.role, *id) {
@@ -76,7 +74,7 @@ impl<'a> Planner<'a> {
             });
         }
         let fitting: Vec<&'a Function> =
-            served.iter().copied().filter(|f| fits(f, &call.arguments)).collect();
+            served.iter().copied().filter(|f| self.fits(f, &call.arguments)).collect();
         let fitting = match &call.arguments {
             Arguments::Object { .. } if fitting.is_empty() => {
                 served.iter().copied().filter(|f| takes_body(f, BodyMedia::Json)).collect()
@@ -128,8 +126,9 @@ impl<'a> Planner<'a> {
                 let id = FunctionId(at as u32);
                 let told = function.schema.as_str() == schema
                     && function.returns != Returns::Other
-                    && takes_anything(function)
-                    && self.gate.function(self.catalog, self.role, id).is_ok();
+                    && self.takes_anything(function)
+                    && self.gate.function(self.catalog, self.role, id).is_ok()
+                    && self.catalog.can_execute(self.role, id);
                 told.then(|| function.name.as_str())
             });
             return similar(name, known, CLOSE).map(|near| format!("{schema}.{near}"));
@@ -214,7 +213,7 @@ impl<'a> Planner<'a> {
                 scalar_only(&call.node)?;
                 let limit = self.limit(&call.node.page, Place::Result);
                 let (coding, offset) = (self.coding(*type_oid), call.node.page.offset);
-                let record = *type_oid == RECORD;
+                let record = *type_oid == oid::RECORD;
                 return Ok((CallResult::Scalars { invocation, coding, record, limit, offset }, false));
             }
             Returns::Row { relation: Some(id), set, .. } => (self.whole(*id, false), *set),
@@ -240,6 +239,29 @@ impl<'a> Planner<'a> {
     }
 }
 
+impl Planner<'_> {
+    fn fits(&self, function: &Function, arguments: &Arguments) -> bool {
+        match arguments {
+            Arguments::Named(named) => takes_names(function, named),
+            Arguments::Object { named, .. } => {
+                takes_names(function, named) || self.is_dialect() && takes_nameless(function, named)
+            }
+            Arguments::Body { media, .. } => takes_body(function, *media),
+        }
+    }
+
+    /// Whether there is a way to pass its arguments: by name, or as a body. PostgREST does not know functions whose
+    /// parameters have no names, unless there is one and a body can be it.
+    fn takes_anything(&self, function: &Function) -> bool {
+        use BodyMedia::{Bytes, Json, Text, Xml};
+        let arguments = &function.arguments;
+        let named = |argument: &Argument| !argument.name.is_empty();
+        let unknown = self.is_dialect() && !arguments.is_empty() && !arguments.iter().any(named);
+        !unknown && arguments.iter().all(|argument| named(argument) || argument.has_default)
+            || [Json, Text, Xml, Bytes].into_iter().any(|media| takes_body(function, media))
+    }
+}
+
 /// Reading options mean nothing for a value without columns.
 fn scalar_only(node: &Node) -> Result<(), Problem> {
     let plain = node.filters.is_empty() && node.order.is_empty() && !node.distinct;
@@ -250,13 +272,6 @@ fn scalar_only(node: &Node) -> Result<(), Problem> {
     Err(Problem::new(&QUERY_SYNTAX).detail(
         "This function answers a value without columns, so nothing can be selected, filtered or ordered",
     ))
-}
-
-fn fits(function: &Function, arguments: &Arguments) -> bool {
-    match arguments {
-        Arguments::Named(named) | Arguments::Object { named, .. } => takes_names(function, named),
-        Arguments::Body { media, .. } => takes_body(function, *media),
-    }
 }
 
 impl Arguments {
@@ -284,11 +299,11 @@ fn takes_names(function: &Function, named: &[(Name, ValueRef)]) -> bool {
         && function.arguments.iter().all(|a| a.has_default || given(a))
 }
 
-/// Whether there is a way to pass its arguments: by name, or as a body.
-fn takes_anything(function: &Function) -> bool {
-    use BodyMedia::{Bytes, Json, Text, Xml};
-    function.arguments.iter().all(|argument| !argument.name.is_empty() || argument.has_default)
-        || [Json, Text, Xml, Bytes].into_iter().any(|media| takes_body(function, media))
+/// Whether the one parameter has no name, and this body gives it the empty one. Clients of PostgREST generate such
+/// calls; the function gets the whole body.
+fn takes_nameless(function: &Function, named: &[(Name, ValueRef)]) -> bool {
+    let nameless = matches!(function.arguments.as_slice(), [argument] if argument.name.is_empty());
+    nameless && matches!(named, [(name, _)] if name.is_empty())
 }
 
 fn takes_body(function: &Function, media: BodyMedia) -> bool {

@@ -3,8 +3,9 @@
 
 use bedplate_core::{Problem, problem};
 
-use super::planner::{Planner, qualified};
+use super::planner::{Planner, qualified, qualified_function};
 use super::tree::{Form, Qualified, Representation};
+use super::types::oid;
 use crate::catalog::{Function, Oid, RelationId, Returns, TypeKind};
 use crate::fault::Fault;
 use crate::media::{Accept, Media, PlanMedia};
@@ -85,10 +86,16 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// PostGIS's `ST_AsGeoJSON`, wherever it was installed.
+    /// PostGIS's `ST_AsGeoJSON`, wherever it was installed; else one that stands where extensions or the API do.
     fn feature_function(&self) -> Option<Qualified> {
-        let found = self.catalog.functions.iter().find(|f| f.name.as_str() == "st_asgeojson")?;
-        Some(super::planner::qualified_function(found))
+        let of_rows = |f: &&Function| f.arguments.first().is_some_and(|a| a.type_oid == oid::RECORD);
+        let named =
+            || self.catalog.functions.iter().filter(|f| f.name.as_str() == "st_asgeojson").filter(of_rows);
+        let at_home = |f: &&Function| {
+            let schema = f.schema.as_str();
+            self.catalog.is_served_schema(schema) || matches!(schema, "public" | "extensions")
+        };
+        named().find(|f| f.extension).or_else(|| named().find(at_home)).map(qualified_function)
     }
 
     /// What a domain stands for by its name.

@@ -15,6 +15,8 @@ pub(super) struct Planner<'a> {
     pub gate: &'a dyn Gate,
     pub limits: &'a Limits,
     pub style: Style,
+    /// How many embeds deep the planner is.
+    pub depth: u16,
     aliases: u16,
 }
 
@@ -42,7 +44,16 @@ impl<'a> Planner<'a> {
         limits: &'a Limits,
         style: Style,
     ) -> Self {
-        Self { catalog, role, gate, limits, style, aliases: 0 }
+        Self { catalog, role, gate, limits, style, depth: 0, aliases: 0 }
+    }
+
+    /// Whether times must be written by PostgreSQL, which knows the time zone: by request, or because the role has one.
+    pub fn is_zoned(&self) -> bool {
+        let of_role = || {
+            let settings = self.catalog.role(self.role).map_or(&[][..], |role| &role.settings);
+            settings.iter().any(|(name, _)| &**name == "timezone")
+        };
+        self.style.zoned || self.is_dialect() && of_role()
     }
 
     /// Whether refusals and answers are PostgREST's.

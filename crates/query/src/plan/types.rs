@@ -95,6 +95,8 @@ pub(super) mod oid {
     pub const MONEY: Oid = 790;
     pub const INTERVAL: Oid = 1186;
     pub const NUMERIC: Oid = 1700;
+    /// The pseudo-type of rows whose columns are not known before they come.
+    pub const RECORD: Oid = 2249;
     pub const TSVECTOR: Oid = 3614;
     pub const JSONB: Oid = 3802;
     /// The first oid of objects that are not PostgreSQL's own (`FirstNormalObjectId`).
@@ -200,7 +202,8 @@ impl<'a> Planner<'a> {
     pub(super) fn coding(&self, type_oid: Oid) -> Coding {
         let base = self.base_type(type_oid);
         if let Some(codec) = wire_codec(base) {
-            return Coding::Wire(codec);
+            let zoned = codec == Codec::Timestamptz && self.is_zoned();
+            return if zoned { Coding::ToJson } else { Coding::Wire(codec) };
         }
         let Some(known) = self.type_of(base) else { return Coding::ToJson };
         match &known.kind {

@@ -163,7 +163,8 @@ impl<'a> Planner<'a> {
             // A plan is answered whatever the write would have answered.
             Returning::Nothing | Returning::Key if none.representation.explain.is_some() => {
                 let level = Some(bare(alias, Source::Written));
-                Ok(tree::Returning { level, direct: false, ..none })
+                let representation = Representation { form: Form::Result, ..none.representation };
+                Ok(tree::Returning { level, direct: false, representation, ..none })
             }
             Returning::Nothing => Ok(none),
             Returning::Key => Ok(tree::Returning { key: self.location_key(id), ..none }),

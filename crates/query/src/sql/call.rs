@@ -29,6 +29,8 @@ pub(super) fn write(call: &Call) -> Planned {
     let mut count = None;
     let main = if call.representation.is_gathered() {
         gathered(call)
+    } else if let Some(level) = page_behind(call) {
+        counted_page(call, level)
     } else {
         let mut text = Text::default();
         let mut columns = Columns::default();
@@ -107,6 +109,48 @@ fn rows<'p>(
     }
     main.order = level.order_text.clone();
     count
+}
+
+/// What is counted and begins behind the first row.
+fn page_behind(call: &Call) -> Option<&Level> {
+    match &call.result {
+        CallResult::Rows(level) if call.count.is_some() && level.offset.is_some() => Some(level),
+        _ => None,
+    }
+}
+
+/// A page that may lie behind the last row: the count comes even without rows.
+fn counted_page(call: &Call, level: &Level) -> Main {
+    let mut read = Level::clone(level);
+    read.source = Source::Written;
+    let mut main = Main { media: call.representation.media.clone(), ..Main::default() };
+    let mut text = Text::default();
+    let mut columns = Columns::default();
+    text.called_once(level);
+    text.put("SELECT q.*, c.n FROM (").unpaged(&read, "count(*)").put(") c(n) LEFT JOIN (");
+    text.unordered = false;
+    let csv = call.representation.form == Form::Csv;
+    let selected =
+        if csv { Err(text.csv_select(&read, &mut columns)) } else { Ok(text.select(&read, &mut columns)) };
+    main.present_column = Some(text.begin(&mut columns, Format::Binary));
+    text.put("true");
+    main.output = match selected {
+        Ok((rows, places)) => {
+            text.rest(&read, &columns, &places);
+            row_output(rows.object, &call.representation)
+        }
+        Err(output) => {
+            text.csv_rest(&read);
+            output
+        }
+    };
+    text.put(") q ON true");
+    // `c.n`, which stands behind them all.
+    main.total_column = Some(columns.next());
+    columns.formats.push(Format::Binary);
+    main.order = level.order_text.clone();
+    main.sql = text.finish(columns.formats);
+    main
 }
 
 fn gathered(call: &Call) -> Main {
