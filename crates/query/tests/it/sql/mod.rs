@@ -15,6 +15,7 @@ mod dialect;
 mod dialect_writes;
 mod embeds;
 mod reads;
+mod representations;
 mod request;
 mod twins;
 mod values;
@@ -105,6 +106,10 @@ impl Fixture {
         let role = catalog.find_role(role).unwrap();
         let limits = Limits { page_max: 100, embed_rows_max: 1000, ..Limits::default() };
         Self { catalog, role, gate: Grants { aggregates: true }, limits, wire, _database: database }
+    }
+
+    pub fn wire(&mut self) -> &mut Wire {
+        &mut self.wire
     }
 
     pub fn plan(&self, request: &Request) -> Result<Planned, bedplate_core::Problem> {
