@@ -7,8 +7,8 @@ use bedplate_query::output::Output;
 use bedplate_query::request::{Count, Operation, Style};
 use bedplate_query::{Request, fault::Fault};
 
+use super::Fixture;
 use super::request::{call, get};
-use super::{Fixture, snapshot};
 
 /// The request as a caller of the PostgREST dialect makes it.
 fn accepting(mut request: Request, accept: &[&str]) -> Request {
