@@ -31,6 +31,7 @@ pub(crate) fn check(settings: &Settings, origin: &dyn Fn(&str) -> Origin) -> Vec
     roles(settings, &mut fault);
     issuers(settings, &mut fault);
     database(settings, &mut fault);
+    rest(settings, &mut fault);
     faults
 }
 
@@ -92,6 +93,21 @@ fn issuers(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
         if twin && !issuer.issuer.is_empty() {
             fault(&table, format!("issuer `{}` is listed twice", issuer.issuer), "merge the two".into());
         }
+    }
+}
+
+/// PostgreSQL refuses settings by other names, and so every request would be.
+fn rest(settings: &Settings, fault: &mut dyn FnMut(&str, String, String)) {
+    let plain = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$'))
+    };
+    for name in settings.rest.app_settings.keys().filter(|name| !plain(name)) {
+        fault(
+            &format!("rest.app_settings.{name}"),
+            format!("`{name}` cannot be the name of a setting"),
+            "use letters, digits and _, beginning with a letter or _".into(),
+        );
     }
 }
 

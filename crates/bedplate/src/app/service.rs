@@ -72,11 +72,8 @@ impl Service {
         let pools = Pools::new(api, read, write);
         // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
         let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
-        let rest = if settings.rest.enabled {
-            Some(Effective::read(loaded, &database.api).await?)
-        } else {
-            None
-        };
+        let rest =
+            if settings.rest.enabled { Some(Effective::read(loaded, &database.api).await?) } else { None };
         let schemas = served_schemas(loaded, rest.as_ref());
         let channel = channel(loaded);
         let channels = std::iter::once("bedplate".to_owned()).chain(channel.clone()).collect();

@@ -11,3 +11,4 @@ mod cli_keys;
 mod cli_new;
 mod cli_running;
 mod readme;
+mod rest;

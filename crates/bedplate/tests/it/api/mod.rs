@@ -7,7 +7,7 @@ mod lists;
 mod operation;
 mod reads;
 mod real_apps;
-mod server;
+pub mod server;
 mod writes;
 
 pub use server::Answer;

@@ -196,7 +196,7 @@ fn parse(bytes: &[u8]) -> Answer {
 }
 
 /// Reads the JSON lines of the start until the server says where it listens.
-async fn ready(child: &mut Child) -> (String, String) {
+pub async fn ready(child: &mut Child) -> (String, String) {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut seen = Vec::new();
     while let Ok(Some(line)) = tokio::time::timeout(Duration::from_secs(30), lines.next_line()).await.unwrap()
@@ -217,7 +217,7 @@ async fn ready(child: &mut Child) -> (String, String) {
 }
 
 /// The log goes nowhere, but it must go.
-fn drain(child: &mut Child) {
+pub fn drain(child: &mut Child) {
     let mut errors = child.stderr.take().unwrap();
     tokio::spawn(async move { tokio::io::copy(&mut errors, &mut tokio::io::sink()).await });
 }
