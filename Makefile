@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-types lint bench docs clean stop-test-server need need-browser need-types
+.PHONY: help run test test-browser test-types conformance lint bench docs clean stop-test-server need need-browser need-types
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,6 +31,9 @@ test-browser: need need-browser ## only the tests of the example's pages in Chro
 test-types: need need-types ## only the tests of generated types with tsc, zod, mypy and Pydantic
 	cargo build --locked -p bedplate
 	cd tests/types && npm test --silent
+
+conformance: ## PostgREST's specification against /rest/v1; needs SRC=<checkout>, see scripts/conformance
+	@scripts/conformance
 
 lint: ## format check and clippy as CI runs them
 	cargo fmt --all --check
