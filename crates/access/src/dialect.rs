@@ -59,4 +59,8 @@ impl Gate for Dialect {
     fn aggregates(&self, _: &Catalog, _: RoleId, _: RelationId) -> bool {
         self.aggregates
     }
+
+    fn result_aggregates(&self, _: &Catalog, _: RoleId) -> bool {
+        self.aggregates
+    }
 }

@@ -110,6 +110,8 @@ fn tuned(machine: Machine) -> BTreeMap<String, String> {
         ("autovacuum_max_workers", "2"),
         // A statement whose client is gone ends within this time.
         ("client_connection_check_interval", "2s"),
+        // `explain` and pg_stat_activity name a query by a number, as on Supabase. It costs at parsing only.
+        ("compute_query_id", "on"),
         ("huge_pages", "off"),
         ("jit", "off"),
         ("log_line_prefix", "%m [%p] %q%u@%d "),

@@ -10,7 +10,8 @@ use crate::request::{BodyMedia, Name};
 pub enum Fault {
     /// No such table or view, or not one that the role may know of.
     UnknownRelation { schema: Option<Name>, name: Name, similar: Option<String> },
-    /// A column of a relation that does not exist or may not be known of. `relation` is empty for rows without one.
+    /// A column of a relation that does not exist or may not be known of. `relation` is empty for rows without one, and
+    /// ends in `_1` for a relation that is embedded, `_2` for one that is embedded in it, and so on.
     UnknownColumn { relation: String, column: Name },
     /// A column of a body, or of a list of columns to write, that the relation does not have.
     UnknownWrittenColumn { relation: String, column: Name },
@@ -37,6 +38,8 @@ pub enum Fault {
         /// The nearest function: `schema.name`, or `schema.name(a, b)` where the name is right.
         similar: Option<String>,
     },
+    /// Two embeds of one level have the same name. `depth`: how deep they are, from 1.
+    EmbeddedTwice { origin: String, name: Name, depth: u16 },
     /// None of the media types that the caller takes is offered.
     NoRepresentation { accepted: Vec<String> },
     /// Several overloads take these arguments: their signatures, as `schema.name(a => integer, b => text)`.

@@ -94,6 +94,11 @@ impl<'a> Planner<'a> {
                 (String::new(), String::new(), known)
             }
         };
+        // As PostgreSQL says it of PostgREST's statements, where an embedded relation has such an alias.
+        let relation = match self.depth {
+            0 => relation,
+            depth => format!("{relation}_{depth}"),
+        };
         let problem = Problem::new(&UNKNOWN_COLUMN)
             .detail(format!("There is no column {name:?}{on}"))
             .field(name, format!("is not a column{on}"))

@@ -8,6 +8,7 @@ use super::order::{is_one_row, seek};
 use super::planner::{Planner, Shape, output_name};
 use super::relate::{Near, Way, embed_name};
 use super::tree::{Alias, Cond, Expr, Field, FieldValue, Join, JoinKind, Level, Limit, Source};
+use crate::fault::Fault;
 use crate::ident::Ident;
 use crate::problems::QUERY_SYNTAX;
 use crate::request::{self, Embed, Item, Node, Page};
@@ -179,12 +180,28 @@ impl<'a> Planner<'a> {
 
     fn embed(&mut self, part: &mut Part<'a>, embed: &'a Embed, comparable: bool) -> Result<(), Problem> {
         let name = embed_name(embed);
+        let way = self.way(part.scope.shape, &embed.relation, embed.hint.as_ref())?;
         if part.scope.links.iter().any(|link| embed_name(link.embed) == name) {
+            let origin = self.get(way.origin).name.to_string();
+            let fault = Fault::EmbeddedTwice { origin, name: Arc::clone(name), depth: self.depth + 1 };
             return Err(Problem::new(&QUERY_SYNTAX)
                 .detail(format!("{name:?} is embedded twice"))
-                .hint("Give one of them an alias: alias:relation(...)"));
+                .hint("Give one of them an alias: alias:relation(...)")
+                .caused_by(fault));
         }
-        let way = self.way(part.scope.shape, &embed.relation, embed.hint.as_ref())?;
+        self.depth += 1;
+        self.embedded(part, embed, way, comparable)?;
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn embedded(
+        &mut self,
+        part: &mut Part<'a>,
+        embed: &'a Embed,
+        way: Way<'a>,
+        comparable: bool,
+    ) -> Result<(), Problem> {
         let page = &embed.node.page;
         // By itself where it has a page, and where PostgREST's rows are grouped: by the object as a whole.
         let apart = self.is_dialect() && (comparable || page.is_bounded() || page.offset.is_some());
@@ -215,7 +232,8 @@ impl<'a> Planner<'a> {
             let counted = if inner { None } else { Some(self.presence(way, alias)) };
             part.fields.extend(child.fields.into_iter().map(|field| counting(field, counted.as_ref())));
         } else if !self.is_hidden(embed) {
-            let present = (!inner).then(|| self.present(way, alias));
+            let always = self.always_one(way) && child.filters.is_empty();
+            let present = (!inner && !always).then(|| self.present(way, alias));
             let value = FieldValue::Object { present, fields: child.fields };
             part.fields.push(Field { name: output_name(embed_name(embed))?, value });
         }

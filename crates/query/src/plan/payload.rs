@@ -116,13 +116,19 @@ impl<'a> Planner<'a> {
             (Some(expression), Identity::No) => Some(BulkDefault::Expression(expression.clone())),
             (None, Identity::No) => None,
         };
+        // PostgREST draws one for each row of a body, so that numbers are the same ones there and here.
+        let drawn = self.is_dialect()
+            && default.as_ref().is_some_and(|default| match default {
+                BulkDefault::Identity => true,
+                BulkDefault::Expression(expression) => expression.starts_with("nextval("),
+            });
         let type_name = match (&parse, &default) {
             (Some(_), _) => TypeName::Builtin("json"),
             // A domain that takes no NULL must not refuse the missing value before the default stands in for it.
             (None, Some(_)) => self.read_type(self.base_type(column.type_oid))?,
             (None, None) => self.read_type(column.type_oid)?,
         };
-        Ok(BulkColumn { name: column.name.clone(), type_name, default, parse })
+        Ok(BulkColumn { name: column.name.clone(), type_name, default, drawn, parse })
     }
 
     /// The columns that rows must have these values in.

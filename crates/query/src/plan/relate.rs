@@ -8,7 +8,7 @@ use bedplate_core::Problem;
 use super::planner::{Planner, Shape, column, column_of, qualified, qualified_function};
 use super::similar::{RELATED, nearest, similar};
 use super::tree::{Alias, Cond, Expr, Operand, Source};
-use crate::catalog::{Cardinality, ColumnId, Relation, RelationId, RelationKind, Relationship, Via};
+use crate::catalog::{Cardinality, ColumnId, Relation, RelationId, RelationKind, Relationship, Returns, Via};
 use crate::fault::{Candidate, Fault};
 use crate::gate::Verb;
 use crate::problems::{AMBIGUOUS_RELATIONSHIP, UNKNOWN_RELATIONSHIP};
@@ -143,7 +143,10 @@ impl<'a> Planner<'a> {
             let many = way.relationship.cardinality == Cardinality::OneToMany;
             return match hint {
                 None => by_name && many || way.to_one() && near == Some(name),
-                Some(hint) if many => by_name && (far == Some(hint) || constraint(way) == Some(hint)),
+                // The constraint tells nothing about the direction; PostgREST does not know it here.
+                Some(hint) if many => {
+                    by_name && (far == Some(hint) || !self.is_dialect() && constraint(way) == Some(hint))
+                }
                 Some(hint) => by_name && !way.to_one() && self.is_hinted(way, hint),
             };
         }
@@ -184,7 +187,10 @@ impl<'a> Planner<'a> {
             .field(name, format!("is not related to {:?}{by}", origin.name.as_str()));
         let known = || ways.iter().map(|way| self.get(way.relationship.target).name.as_str());
         let asks_another = known().all(|related| related != name);
-        let like = if asks_another && self.is_dialect() { similar(name, known(), RELATED) } else { None };
+        let granted = ways.iter().map(|way| way.relationship.target);
+        let granted = granted.filter(|id| self.catalog.can(self.role, *id, Verb::Select));
+        let granted = granted.map(|id| self.get(id).name.as_str());
+        let like = if asks_another && self.is_dialect() { similar(name, granted, RELATED) } else { None };
         let problem = problem.caused_by(Fault::NoRelationship {
             schema: origin.schema.to_string(),
             origin: origin.name.to_string(),
@@ -331,6 +337,12 @@ impl<'a> Planner<'a> {
             }
             Via::Computed { .. } => matches!(near, Near::Row(_)).then(Vec::new),
         }
+    }
+
+    /// Whether a row is always there, if of nothing but NULLs: a function that returns a row and no set does so.
+    pub(super) fn always_one(&self, way: Way<'a>) -> bool {
+        let returns = way.function().map(|id| &self.function(id).returns);
+        matches!(returns, Some(Returns::Row { set: false, .. } | Returns::Table { set: false, .. }))
     }
 
     /// A value that is NULL exactly when an outer join found no row.

@@ -402,6 +402,8 @@ pub struct BulkColumn {
     pub type_name: TypeName,
     /// Evaluated for each row that lacks the key.
     pub default: Option<BulkDefault>,
+    /// The default is a sequence's next number, which rows with the key use up as well.
+    pub drawn: bool,
     pub parse: Option<Qualified>,
 }
 

@@ -156,23 +156,12 @@ fn equal_to(text: &mut Text, operand: &Operand) {
 fn bulk_value(text: &mut Text, relation: &Qualified, column: &BulkColumn) {
     if let Some(default) = &column.default {
         let key = Param::Fixed(column.name.as_str().into());
-        text.put("CASE WHEN (e.v -> ").param(key.clone()).put("::text) IS NULL THEN ");
-        match default {
-            BulkDefault::Expression(expression) => {
-                text.put(expression);
-            }
-            BulkDefault::Identity => {
-                let mut table = String::new();
-                relation.schema.push_quoted(&mut table);
-                table.push('.');
-                relation.name.push_quoted(&mut table);
-                let table = Param::Fixed(table.into());
-                text.put("nextval(pg_get_serial_sequence(")
-                    .param(table)
-                    .put(", ")
-                    .param(key)
-                    .put(")::regclass)");
-            }
+        text.put("CASE WHEN (e.v -> ").param(key).put("::text) IS NULL THEN ");
+        bulk_default(text, relation, &column.name, default);
+        if column.drawn {
+            text.put(" WHEN ");
+            bulk_default(text, relation, &column.name, default);
+            text.put(" IS NULL THEN NULL");
         }
         text.put(" ELSE ");
     }
@@ -183,6 +172,23 @@ fn bulk_value(text: &mut Text, relation: &Qualified, column: &BulkColumn) {
     if column.default.is_some() {
         text.put(" END");
     }
+}
+
+fn bulk_default(text: &mut Text, relation: &Qualified, column: &Ident, default: &BulkDefault) {
+    match default {
+        BulkDefault::Expression(expression) => text.put(expression),
+        BulkDefault::Identity => {
+            let mut table = String::new();
+            relation.schema.push_quoted(&mut table);
+            table.push('.');
+            relation.name.push_quoted(&mut table);
+            text.put("nextval(pg_get_serial_sequence(")
+                .param(Param::Fixed(table.into()))
+                .put(", ")
+                .param(Param::Fixed(column.as_str().into()))
+                .put(")::regclass)")
+        }
+    };
 }
 
 fn on_conflict(text: &mut Text, conflict: &OnConflict) {

@@ -19,6 +19,11 @@ pub(super) fn translate(fault: &Fault, status: u16) -> Rendered {
         Fault::UnknownColumn { relation, column } => {
             Rendered::new(400, "42703", Said::new(format!("column {relation}.{column} does not exist")))
         }
+        // Again its words: PostgREST's statement would have two relations of this name.
+        Fault::EmbeddedTwice { origin, name, depth } => {
+            let message = format!("table name \"{origin}_{name}_{depth}\" specified more than once");
+            Rendered::new(400, "42712", Said::new(message))
+        }
         Fault::UnknownType { name } => {
             Rendered::new(400, "42704", Said::new(format!("type \"{name}\" does not exist")))
         }

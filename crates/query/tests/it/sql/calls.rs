@@ -127,3 +127,19 @@ async fn the_right_function_or_none() {
     });
     assert_eq!(fixture.refused(&body).0, "not_found");
 }
+
+#[tokio::test]
+async fn parameters_without_names() {
+    let mut fixture = Fixture::new().await;
+    let dialect = |name: &str, arguments: &str| {
+        edit(call(name, arguments, ""), |call| call.style = bedplate_query::request::Style::POSTGREST)
+    };
+    // The empty name is the whole body, for the types that a body can be.
+    assert_eq!(fixture.run(&dialect("nameless", r#"{"":7}"#)).text, r#"["text"]"#);
+    assert_eq!(fixture.run(&dialect("echo", r#"{"":7}"#)).text, r#"[{"":7}]"#);
+    assert_eq!(fixture.refused(&dialect("nameless", r#"{"x":7}"#)).0, "not_found");
+    assert_eq!(fixture.refused(&call("nameless", r#"{"":7}"#, "")).0, "not_found");
+    // PostgREST knows nothing of other functions without names.
+    assert_eq!(fixture.refused(&dialect("sizeless", "{}")).0, "not_found");
+    assert_eq!(fixture.run(&call("sizeless", "{}", "")).text, "[1]");
+}

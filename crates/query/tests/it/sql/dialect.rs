@@ -323,3 +323,33 @@ fn what_is_left_over_is_not_looked_at() {
     assert_eq!(negative.kind, Kind::Range);
     assert!(syntax::parse("select=a'", &limits, &Options::POSTGREST).is_err());
 }
+
+#[tokio::test]
+async fn embeds_are_named_as_postgrest_names_them() {
+    let mut fixture = Fixture::new().await;
+    let twice = |name: &str, depth| Fault::EmbeddedTwice { origin: "posts".into(), name: name.into(), depth };
+    assert_eq!(
+        refusal(&fixture, "posts?select=users!author_id(id),users!posts_editor(id)"),
+        twice("users", 1)
+    );
+    assert_eq!(
+        refusal(&fixture, "comments?select=posts(a:users!author_id(id),a:users!posts_editor(id))"),
+        twice("a", 2)
+    );
+    let unknown =
+        |relation: &str| Fault::UnknownColumn { relation: relation.into(), column: "nothing".into() };
+    assert_eq!(refusal(&fixture, "posts?select=comments(nothing)"), unknown("comments_1"));
+    assert_eq!(refusal(&fixture, "posts?select=id,comments(users(nothing))"), unknown("users_2"));
+    assert_eq!(refusal(&fixture, "posts?select=comments(id),nothing"), unknown("posts"));
+
+    // The constraint leads both ways, so it says nothing.
+    let hinted = "users?select=id,users!users_manager_id_fkey(id)";
+    assert!(matches!(refusal(&fixture, hinted), Fault::NoRelationship { .. }));
+    assert!(fixture.plan(&request::get(hinted)).is_ok());
+
+    // A function that returns a row returns one, if of nothing but NULLs; unless it does not fit.
+    let ask =
+        |query: &str| request::postgrest(&format!("users?select=id,boss(id)&id=in.(1,5)&order=id{query}"));
+    assert_eq!(fixture.run(&ask("")).text, r#"[{"id":1,"boss":{"id":null}},{"id":5,"boss":{"id":1}}]"#);
+    assert_eq!(fixture.run(&ask("&boss.id=gt.0")).text, r#"[{"id":1,"boss":null},{"id":5,"boss":{"id":1}}]"#);
+}

@@ -157,6 +157,19 @@ async fn missing_keys_are_null_or_the_default() {
 }
 
 #[tokio::test]
+async fn each_row_uses_up_a_number() {
+    let mut fixture = Fixture::new().await;
+    let mut request =
+        dialect(insert("users", r#"[{"name":"a"},{"name":"b","id":9000},{"name":"c"}]"#, "select=id"));
+    if let Operation::Insert(insert) = &mut request.operation {
+        insert.missing_default = true;
+    }
+    let found = fixture.run(&request).json;
+    let id = |at: usize| found[at]["id"].as_i64().unwrap();
+    assert_eq!((id(1), id(2) - id(0)), (9000, 2), "{found}");
+}
+
+#[tokio::test]
 async fn the_first_unknown_column_is_told() {
     let fixture = Fixture::new().await;
     for request in [

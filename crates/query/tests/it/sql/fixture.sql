@@ -92,6 +92,12 @@ create function api.best_post(u api.users) returns setof api.posts rows 1 langua
 create function api.notes(u api.users) returns setof api.comments language sql stable
   as $$ select * from api.comments c where c.user_id = u.id $$;
 
+create function api.boss(u api.users) returns api.users language sql stable
+  as $$ select * from api.users b where b.id = u.manager_id $$;
+
+create function api.nameless(int) returns text language sql immutable as $$ select 'int' $$;
+create function api.nameless(text) returns text language sql immutable as $$ select 'text' $$;
+create function api.sizeless(int default 1) returns int language sql immutable as $$ select $1 $$;
 create function api.add(a int, b int default 1) returns int language sql immutable as $$ select a + b $$;
 create function api.search(term text) returns setof api.posts language sql stable
   as $$ select * from api.posts where title ilike '%' || term || '%' order by id desc $$;
