@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-browser test-types conformance lint bench docs clean stop-test-server need need-browser need-types
+.PHONY: fuzz help run test test-browser test-types conformance lint bench docs clean stop-test-server need need-browser need-types
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ bench: need ## the load tables of docs/performance.md, of the build that is ship
 	cargo build --locked --profile dist -p bedplate
 	cargo build --locked --release -p bedplate-benches
 	target/release/bench --bedplate target/dist/bedplate $(BENCH)
+
+fuzz: need ## coverage-guided fuzzing of the parsers, FUZZ seconds a target (default 60)
+	@scripts/fuzz $(or $(FUZZ),60)
 
 stop-test-server: ## end the shared test PostgreSQL and remove its data
 	cargo run --locked -q -p bedplate-testkit -- stop

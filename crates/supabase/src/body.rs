@@ -5,7 +5,7 @@ mod csv;
 use bedplate_core::problem::{LIMIT_EXCEEDED, MALFORMED};
 use bedplate_core::{Problem, Result};
 use bedplate_query::request::Name;
-use bedplate_query::validate::body::Object;
+use bedplate_query::validate::body::{Limits, Object};
 use bedplate_query::validate::payload;
 use http::header::CONTENT_TYPE;
 use percent_encoding::percent_decode_str;
@@ -57,7 +57,10 @@ pub(crate) fn parse(call: &Call<'_>, bytes: &[u8], named: bool) -> Result<Payloa
         None => Media::Json,
         Some(value) => Media::parse(&String::from_utf8_lossy(value.as_bytes())),
     };
-    let limits = &call.config.json;
+    parse_as(media, bytes, &call.config.json, named)
+}
+
+pub(crate) fn parse_as(media: Media, bytes: &[u8], limits: &Limits, named: bool) -> Result<Payload> {
     match media {
         Media::Json => json(bytes, limits, named),
         Media::Csv => csv::read(text(bytes)?, limits.keys).map(Payload::Many),
@@ -66,7 +69,7 @@ pub(crate) fn parse(call: &Call<'_>, bytes: &[u8], named: bool) -> Result<Payloa
     }
 }
 
-fn json(bytes: &[u8], limits: &bedplate_query::validate::body::Limits, named: bool) -> Result<Payload> {
+fn json(bytes: &[u8], limits: &Limits, named: bool) -> Result<Payload> {
     let parsed = payload::parse(bytes, limits).map_err(|problem| {
         if *problem.code() == MALFORMED { error::plain(&PGRST102, INVALID_JSON) } else { problem }
     })?;
@@ -146,8 +149,6 @@ pub(crate) fn array_of(fields: &Object) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bedplate_query::validate::body::Limits;
-
     use super::*;
     use crate::error::Said;
 

@@ -9,6 +9,8 @@ mod accept;
 mod body;
 pub mod config;
 pub mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 mod openapi;
 mod options;
 mod prefer;

@@ -1,9 +1,8 @@
 //! Rows asked for and rows answered: `Range`, `limit`, `offset`, and `Content-Range` (RFC 9110 §14, with PostgREST's unit).
 
 use bedplate_core::{Problem, Result};
-use bedplate_http::Request;
 use bedplate_query::request::{Page, Value, Values};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{PGRST103, Said};
 
@@ -17,17 +16,19 @@ pub(crate) struct Window {
 impl Window {
     /// What both the query string and (for GET) the `Range` header ask for: their intersection. `limit=0` wins over the
     /// header.
-    pub fn read(request: &Request, page: &Page, values: &Values) -> Result<Self> {
+    pub fn read(method: &Method, headers: &HeaderMap, page: &Page, values: &Values) -> Result<Self> {
         let number = |at| match values.get(at) {
             Value::Int(number) => u64::try_from(*number).unwrap_or(0),
             _ => 0,
         };
         let asked = Self { offset: page.offset.map_or(0, number), limit: page.limit.map(number) };
-        let Some(header) = from_header(request)? else { return Ok(asked) };
+        let header = from_header(method, headers)?;
         if asked.limit == Some(0) {
-            return Ok(Self { offset: 0, limit: Some(0) });
+            // PostgREST takes no rows from the start on as a range without rows, and from elsewhere on as a wrong one.
+            return if asked.offset == 0 { Ok(asked) } else { Err(negative()) };
         }
-        asked.intersect(header).ok_or_else(|| unsatisfiable("Limit should be greater than or equal to zero."))
+        let Some(header) = header else { return Ok(asked) };
+        asked.intersect(header).ok_or_else(negative)
     }
 
     fn intersect(self, other: Self) -> Option<Self> {
@@ -56,16 +57,20 @@ impl Window {
     }
 }
 
+fn negative() -> Problem {
+    unsatisfiable("Limit should be greater than or equal to zero.")
+}
+
 fn int(number: u64) -> Value {
     Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
 /// `Range: 0-9`, `Range: 10-`. What looks otherwise is not for us (RFC 9110 §14.2).
-fn from_header(request: &Request) -> Result<Option<Window>> {
-    if request.method != Method::GET {
+fn from_header(method: &Method, headers: &HeaderMap) -> Result<Option<Window>> {
+    if *method != Method::GET {
         return Ok(None);
     }
-    let Some(text) = request.headers.get(http::header::RANGE).and_then(|value| value.to_str().ok()) else {
+    let Some(text) = headers.get(http::header::RANGE).and_then(|value| value.to_str().ok()) else {
         return Ok(None);
     };
     let Some((lower, upper)) = text.split_once('-') else { return Ok(None) };

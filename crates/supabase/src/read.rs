@@ -25,7 +25,7 @@ pub(crate) async fn read(call: &Call<'_>, name: &str) -> Result<Response> {
     let options = Options { extensions: call.config.extensions, ..Options::POSTGREST };
     let parsed = syntax::parse(call.request.query(), &call.config.door.limits, &options)?;
     let (mut node, mut values) = (parsed.node, parsed.values);
-    let window = Window::read(call.request, &node.page, &values)?;
+    let window = Window::read(&call.request.method, &call.request.headers, &node.page, &values)?;
     window.apply(&mut node.page, &mut values)?;
     let read = Read {
         target: Target { schema: Some(call.schema.name.into()), name: name.into() },

@@ -28,7 +28,7 @@ pub(crate) async fn call(call: &Call<'_>, name: &str, body: Option<RequestBody>)
     let options = Options { extensions: call.config.extensions, arguments: read_only, ..Options::POSTGREST };
     let mut parsed = syntax::parse(call.request.query(), &call.config.door.limits, &options)?;
     let mut values = parsed.values;
-    let window = Window::read(call.request, &parsed.node.page, &values)?;
+    let window = Window::read(&call.request.method, &call.request.headers, &parsed.node.page, &values)?;
     window.apply(&mut parsed.node.page, &mut values)?;
     let arguments = match body {
         None => arguments::of_query(parsed.leftovers, &mut values)?,

@@ -13,6 +13,7 @@ use bedplate_db::{Connector, system};
 use bedplate_http::SharedCors;
 use bedplate_query::ident::Ident;
 use bedplate_query::limits::Limits;
+use bedplate_query::validate::body;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::{OpenApiMode, Rest as Settings, TxEnd};
 use bedplate_supabase::config::{self, Config, Function, TransactionEnd};
@@ -112,7 +113,7 @@ impl Effective {
             openapi: openapi(rest, &address),
             server_timing: rest.server_timing_enabled,
             trace_header: trace_header.map_err(|e| invalid(format!("server_trace_header: {e}")))?,
-            json: kit::body_limits(&loaded.settings),
+            json: bulk_json(kit::body_limits(&loaded.settings)),
             timezones: Arc::clone(&self.timezones),
             door: self.door(loaded, rules, max_rows),
         })
@@ -121,11 +122,13 @@ impl Effective {
     fn door(&self, loaded: &Loaded, rules: &Rules, max_rows: Option<u64>) -> Door {
         let rest = &self.settings;
         let most = max_rows.unwrap_or(u64::MAX);
+        let platform = kit::query_limits(&loaded.settings);
         let limits = Limits {
             page_default: most,
             page_max: most,
             embed_rows_max: most,
-            ..kit::query_limits(&loaded.settings)
+            write_rows: platform.write_rows.saturating_mul(BULK),
+            ..platform
         };
         let offered = Some(self.schemas(loaded).to_vec());
         let rules = Rules::new(bedplate_access::Config { schemas: offered, ..rules.config().clone() });
@@ -143,6 +146,18 @@ impl Effective {
         });
         door.responses = true;
         door
+    }
+}
+
+/// Supabase's clients insert whole lists in one request: their bodies may hold that many times as many rows and keys as
+/// those of `/api/v1`. Their size in bytes is bounded alike.
+const BULK: usize = 10;
+
+fn bulk_json(limits: body::Limits) -> body::Limits {
+    body::Limits {
+        keys: limits.keys.saturating_mul(BULK),
+        items: limits.items.saturating_mul(BULK),
+        ..limits
     }
 }
 

@@ -14,9 +14,9 @@ section! {
         url_bytes: ByteSize = ByteSize::kib(8), range(ByteSize::kib(1), ByteSize::mib(1));
         /// Nesting of JSON in a body.
         json_depth: usize = 64, range(2, 128);
-        /// Keys in all objects of a body together.
+        /// Keys in all objects of a body together; ten times as many at `/rest/v1`, where clients insert whole lists.
         json_keys: usize = 10_000, range(1, 10_000_000);
-        /// Items of one JSON array.
+        /// Items of one JSON array; ten times as many at `/rest/v1`.
         array_items: usize = 10_000, range(1, 10_000_000);
         /// Filter terms in one request, those inside `and`, `or` and embeds included.
         filter_terms: usize = 50, range(1, 1_000);
