@@ -144,7 +144,9 @@ async fn a_wrong_api_key_is_refused_as_supabases_gateway_does() {
 #[tokio::test]
 async fn times_are_told_where_they_are_asked_for() {
     let server = Plain::start("", "server_timing_enabled = true").await;
-    for (method, path) in [("GET", "/items?limit=1"), ("OPTIONS", "/items"), ("HEAD", "/"), ("POST", "/rpc/me")] {
+    for (method, path) in
+        [("GET", "/items?limit=1"), ("OPTIONS", "/items"), ("HEAD", "/"), ("POST", "/rpc/me")]
+    {
         let timing = server.send(method, path, &[], b"{}").await.headers["server-timing"].clone();
         for stage in ["jwt;dur=", "parse;dur=", "plan;dur=", "transaction;dur=", "response;dur="] {
             assert!(timing.contains(stage), "{method} {path}: {timing}");
