@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: fuzz help run test test-browser test-types conformance lint bench docs clean stop-test-server need need-browser need-types
+.PHONY: fuzz help run test test-browser test-types test-clients conformance lint bench docs clean stop-test-server need need-browser need-types need-clients
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -13,7 +13,10 @@ need-browser: ## install what the browser tests need (Chromium, Node.js) and say
 	@scripts/need-browser
 
 need-types: ## install what the tests of generated types need (Node.js, Python) and say so
-	@scripts/need-types
+	@scripts/need-packages tests/types
+
+need-clients: ## install what the tests of Supabase's clients need (Node.js, Python) and say so
+	@scripts/need-packages tests/clients
 
 run: need ## build Bedplate and serve examples/helpdesk on a private PostgreSQL
 	cargo build --locked -p bedplate
@@ -31,6 +34,10 @@ test-browser: need need-browser ## only the tests of the example's pages in Chro
 test-types: need need-types ## only the tests of generated types with tsc, zod, mypy and Pydantic
 	cargo build --locked -p bedplate
 	cd tests/types && npm test --silent
+
+test-clients: need need-clients ## only supabase-js, postgrest-js and supabase-py against the real program
+	cargo build --locked -p bedplate
+	cd tests/clients && npm test --silent
 
 conformance: ## PostgREST's specification against /rest/v1; needs SRC=<checkout>, see scripts/conformance
 	@scripts/conformance

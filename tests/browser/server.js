@@ -9,8 +9,9 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 // The program refuses variables with its prefix that are none of its settings.
-const { BEDPLATE_PROGRAM, ...ENVIRONMENT } = process.env;
-const PROGRAM = resolve(BEDPLATE_PROGRAM ?? join(ROOT, 'target/debug/bedplate'));
+const { BEDPLATE_PROGRAM, ...environment } = process.env;
+export const ENVIRONMENT = environment;
+export const PROGRAM = resolve(BEDPLATE_PROGRAM ?? join(ROOT, 'target/debug/bedplate'));
 
 function folder() {
   const path = mkdtempSync(join(tmpdir(), 'bedplate-browser-'));
