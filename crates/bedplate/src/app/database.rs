@@ -17,7 +17,7 @@ bedplate_core::codes! {
 /// Role that owns the app's objects in the managed database, as in Supabase.
 const OWNER: &str = "postgres";
 /// Login that serves requests in the managed database; it may switch to the API roles and nothing else.
-const API_LOGIN: &str = "authenticator";
+pub const API_LOGIN: &str = "authenticator";
 const DATABASE: &str = "postgres";
 
 /// Answers whether what is offered may be downloaded.

@@ -19,6 +19,7 @@ use bedplate_settings::sections::{OpenApiMode, Rest as Settings, TxEnd};
 use bedplate_supabase::config::{self, Config, Function, TransactionEnd};
 use http::HeaderName;
 
+use super::database::API_LOGIN;
 use super::identify::{self, Replaceable};
 use super::keys::Keys;
 use super::{Mode, kit};
@@ -65,7 +66,10 @@ impl Effective {
     ) -> Result<Settings, Problem> {
         let mut settings = loaded.settings.rest.clone();
         if settings.db_config {
-            for (name, text) in in_database(client, &settings, login).await? {
+            // Where the contract is, `authenticator` stands for whoever logs in, as it does for roles.
+            let logins: &[&str] =
+                if loaded.settings.database.contract { &[API_LOGIN, login] } else { &[login] };
+            for (name, text) in in_database(client, &settings, logins).await? {
                 match settings.set_in_database(&name, &text) {
                     Ok(true) => tracing::debug!(setting = name, "pgrst setting taken from the database"),
                     Ok(false) => {
@@ -192,13 +196,13 @@ fn openapi(rest: &Settings, address: &str) -> config::OpenApi {
 async fn in_database(
     client: &mut system::Client,
     settings: &Settings,
-    login: &str,
+    logins: &[&str],
 ) -> Result<Vec<(String, String)>, Problem> {
     let mut found = Vec::new();
     if let Some(function) = &settings.db_pre_config {
         found = pre_config(client, &Function::parse(function)).await?;
     }
-    let rows = client.query(ROLE_SETTINGS, &[&login]).await.map_err(bedplate_db::Error::from)?;
+    let rows = client.query(ROLE_SETTINGS, &[&logins]).await.map_err(bedplate_db::Error::from)?;
     found.extend(rows.iter().map(|row| (row.get::<_, String>(0), row.get(1))));
     for (name, _) in &mut found {
         *name = name.strip_prefix(PREFIX).unwrap_or(name).to_owned();

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Plain, database, sign_with};
+use crate::api::server::{Server, sign};
 
 /// `alter role rest_login in database <this one> set …`: the role is everybody's, its settings here are this test's.
 async fn set(server: &Plain, name: &str, value: &str) {
@@ -108,4 +109,19 @@ async fn a_key_that_cannot_be_used_stops_the_start() {
     let out = command.args(["serve", "--set", "server.port=0"]).output().await.unwrap();
     let text = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(!out.status.success() && text.contains("rest.jwt_secret"), "{text}");
+}
+
+#[tokio::test]
+async fn those_of_authenticator_count_whoever_logs_in() {
+    let set = "do $$ begin
+        execute format('alter role authenticator in database %I set pgrst.db_aggregates_enabled = true', current_database());
+        end $$";
+    let as_owner = |command: &mut tokio::process::Command| {
+        command.env_remove("BEDPLATE_DATABASE__API_URL");
+    };
+    let server = Server::start_with(as_owner, set).await;
+    let token = format!("Bearer {}", sign(&json!({"role": "service_role"})));
+    let answer =
+        server.send("GET", "/rest/v1/tickets?select=count()", &[("authorization", &token)], b"").await;
+    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
 }
