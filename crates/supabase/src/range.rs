@@ -98,13 +98,24 @@ pub(crate) fn unsatisfiable(details: impl Into<String>) -> Problem {
 /// The status of a list with `rows` rows from `offset` on, out of `total` where that is known.
 ///
 /// # Errors
-/// 416 when the offset lies behind the last row.
-pub(crate) fn status(offset: u64, rows: u64, total: Option<u64>) -> Result<StatusCode> {
+/// 416 when the offset lies behind the last row; what was preferred (`applied`) was looked at even then.
+pub(crate) fn status(
+    offset: u64,
+    rows: u64,
+    total: Option<u64>,
+    applied: Option<&HeaderValue>,
+) -> Result<StatusCode> {
     match total {
-        Some(total) if offset > total => Err(unsatisfiable(format!(
-            "An offset of {offset} was requested, but there are only {total} rows."
-        ))
-        .header("Content-Range", format!("*/{total}"))),
+        Some(total) if offset > total => {
+            let problem = unsatisfiable(format!(
+                "An offset of {offset} was requested, but there are only {total} rows."
+            ))
+            .header("Content-Range", format!("*/{total}"));
+            Err(match applied.and_then(|value| value.to_str().ok()) {
+                Some(applied) => problem.header("Preference-Applied", applied),
+                None => problem,
+            })
+        }
         Some(total) if rows < total => Ok(StatusCode::PARTIAL_CONTENT),
         _ => Ok(StatusCode::OK),
     }
@@ -115,7 +126,7 @@ pub(crate) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Heade
     let part = match rows {
         0 => "*".to_owned(),
         _ if total == Some(0) => "*".to_owned(),
-        _ => format!("{offset}-{}", offset + rows - 1),
+        _ => format!("{offset}-{}", offset.saturating_add(rows - 1)),
     };
     let total = total.map_or_else(|| "*".to_owned(), |total| total.to_string());
     // Digits, a dash, a slash and an asterisk are always valid in a header.

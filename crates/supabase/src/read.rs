@@ -47,8 +47,12 @@ pub(crate) async fn read(call: &Call<'_>, name: &str) -> Result<Response> {
 fn render(call: &Call<'_>, name: &str, window: Window, answer: &Answer, body: Bytes) -> Result<Response> {
     let body = if call.is_head() { Body::Empty } else { Body::Full(body) };
     let plan = represent::is_plan(answer);
-    let status =
-        if plan { StatusCode::OK } else { range::status(window.offset, answer.page.rows, answer.total)? };
+    let applied = call.preferences.applied(Applies::default());
+    let status = if plan {
+        StatusCode::OK
+    } else {
+        range::status(window.offset, answer.page.rows, answer.total, applied.as_ref())?
+    };
     let mut response = Response::new(status, body);
     represent::describe(call, answer, &mut response);
     if plan {
@@ -59,7 +63,6 @@ fn render(call: &Call<'_>, name: &str, window: Window, answer: &Answer, body: By
     if let Ok(location) = HeaderValue::try_from(location(name, call.request.query())) {
         headers.insert(CONTENT_LOCATION, location);
     }
-    let applied = call.preferences.applied(Applies::default());
     headers.extend(applied.map(|value| (HeaderName::from_static("preference-applied"), value)));
     Ok(response)
 }

@@ -66,7 +66,8 @@ fn render(call: &Call<'_>, window: Window, answer: &Answer, body: Bytes) -> Resu
         return Ok(response);
     }
     let (rows, total) = counted(call, answer);
-    let status = range::status(window.offset, rows, total)?;
+    let applied = call.preferences.applied(Applies { max_affected: true, ..Applies::default() });
+    let status = range::status(window.offset, rows, total, applied.as_ref())?;
     let mut response = if answer.shape == Shape::Nothing {
         Response::empty(StatusCode::NO_CONTENT)
     } else {
@@ -75,7 +76,6 @@ fn render(call: &Call<'_>, window: Window, answer: &Answer, body: Bytes) -> Resu
         response
     };
     response.headers.insert(CONTENT_RANGE, range::content_range(window.offset, rows, total));
-    let applied = call.preferences.applied(Applies { max_affected: true, ..Applies::default() });
     response.headers.extend(applied.map(|value| (HeaderName::from_static("preference-applied"), value)));
     Ok(response)
 }

@@ -109,6 +109,7 @@ impl<'a> Planner<'a> {
             offset: node.page.offset,
             grouped: part.aggregated,
             distinct: node.distinct,
+            only_if: None,
         })
     }
 
@@ -229,8 +230,11 @@ impl<'a> Planner<'a> {
         let inner = embed.join == request::Join::Inner;
         if embed.spread {
             part.aggregated |= child.aggregated;
-            let counted = if inner { None } else { Some(self.presence(way, alias)) };
-            part.fields.extend(child.fields.into_iter().map(|field| counting(field, counted.as_ref())));
+            let outer = (!inner).then(|| (self.presence(way, alias), self.present(way, alias)));
+            part.fields.extend(child.fields.into_iter().map(|field| match &outer {
+                Some((counted, present)) => spread(field, counted, present),
+                None => field,
+            }));
         } else if !self.is_hidden(embed) {
             let always = self.always_one(way) && child.filters.is_empty();
             let present = (!inner && !always).then(|| self.present(way, alias));
@@ -381,16 +385,24 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// `count()` of a spread relation counts the rows that are there, not those that an outer join found none for.
-fn counting(mut field: Field, present: Option<&Expr>) -> Field {
-    if let FieldValue::Value { expr, .. } = &mut field.value {
-        let mut inner = expr;
-        while let Expr::Cast { expr, .. } | Expr::Apply { argument: expr, .. } = inner {
-            inner = expr;
+/// A field of a spread relation in the row that spreads it. `count()` counts the rows that are there, not those that an
+/// outer join found none for; what is nested is NULL then.
+fn spread(mut field: Field, counted: &Expr, present: &Cond) -> Field {
+    match &mut field.value {
+        FieldValue::Value { expr, .. } => {
+            let mut inner = expr;
+            while let Expr::Cast { expr, .. } | Expr::Apply { argument: expr, .. } = inner {
+                inner = expr;
+            }
+            if let Expr::Aggregate { argument: argument @ None, .. } = inner {
+                *argument = Some(Box::new(counted.clone()));
+            }
         }
-        if let (Expr::Aggregate { argument: argument @ None, .. }, Some(present)) = (inner, present) {
-            *argument = Some(Box::new(present.clone()));
+        FieldValue::Object { present: when @ None, .. } => *when = Some(present.clone()),
+        FieldValue::List(level) | FieldValue::One(level) => {
+            level.only_if.get_or_insert_with(|| present.clone());
         }
+        FieldValue::Object { .. } | FieldValue::Array { .. } => {}
     }
     field
 }

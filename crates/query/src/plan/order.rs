@@ -9,7 +9,7 @@ use super::column::{Purpose, Typed, path_text};
 use super::filter::not_embedded;
 use super::level::{Place, Scope, find_link};
 use super::planner::{Planner, Shape, column, column_of};
-use super::tree::{Bound, Cond, Field, FieldValue, OrderKey};
+use super::tree::{Bound, Coding, Cond, Field, FieldValue, OrderKey};
 use crate::catalog::{ColumnId, RelationId, RelationKind};
 use crate::fault::Fault;
 use crate::problems::{CURSOR_INVALID, QUERY_SYNTAX};
@@ -34,8 +34,11 @@ impl<'a> Planner<'a> {
         let mut text: Vec<String> = Vec::with_capacity(node.order.len() + 1);
         let mut keys: Vec<OrderKey> = Vec::with_capacity(node.order.len() + 1);
         for term in &node.order {
-            let key =
-                if collapsed { self.selected_key(term, scope, fields)? } else { self.key(term, scope)? };
+            let key = if collapsed {
+                self.selected_key(term, scope, fields, node.distinct)?
+            } else {
+                self.key(term, scope)?
+            };
             text.push(key_text(&term_text(term), &key));
             keys.push(key);
         }
@@ -95,6 +98,7 @@ impl<'a> Planner<'a> {
         term: &OrderTerm,
         scope: &Scope<'a>,
         fields: &[Field],
+        distinct: bool,
     ) -> Result<OrderKey, Problem> {
         let find = |wanted: &dyn Fn(&Field) -> bool| {
             fields.iter().enumerate().find(|(_, field)| wanted(field)).and_then(|(index, field)| match &field
@@ -121,7 +125,10 @@ impl<'a> Planner<'a> {
                 .detail(format!("{:?} is not selected", term_text(term)))
                 .hint("With aggregates or distinct, order by what is selected")
         })?;
-        Ok(order_key(Typed { expr, type_oid: 0, not_null: false }, false, term, Some(index)))
+        // json has no order, and grouped rows have what it was made of. (DISTINCT makes jsonb, which has one.)
+        let as_json = matches!(&fields[index].value, FieldValue::Value { coding: Coding::ToJson, .. });
+        let place = (distinct || !as_json).then_some(index);
+        Ok(order_key(Typed { expr, type_oid: 0, not_null: false }, false, term, place))
     }
 
     /// Appends the columns of a key, unless the order holds one already. False: there is no key to be had.
@@ -197,7 +204,7 @@ pub(super) fn is_one_row(node: &Node, scope: &Scope<'_>) -> bool {
 /// Grouped and distinct rows differ in their plain fields, so ordering by all of them is total.
 fn complete_selected(fields: &[Field], keys: &mut Vec<OrderKey>) {
     for (index, field) in fields.iter().enumerate() {
-        let FieldValue::Value { expr, coding: super::tree::Coding::Wire(codec) } = &field.value else {
+        let FieldValue::Value { expr, coding: Coding::Wire(codec) } = &field.value else {
             continue;
         };
         let sorted = keys.iter().any(|key| key.field == Some(index));

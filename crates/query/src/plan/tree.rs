@@ -226,6 +226,8 @@ pub struct Level {
     /// Some field is an aggregate: the others are grouped by.
     pub grouped: bool,
     pub distinct: bool,
+    /// What is nested in a spread relation is NULL where there is no such relation.
+    pub only_if: Option<Cond>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -243,5 +243,6 @@ fn bare(alias: Alias, source: Source) -> Level {
         offset: None,
         grouped: false,
         distinct: false,
+        only_if: None,
     }
 }

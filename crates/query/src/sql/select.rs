@@ -156,11 +156,21 @@ impl Text {
 
     /// A level as a JSON array: `(SELECT coalesce(json_agg(…), '[]') …)`.
     fn json_list(&mut self, level: &Level) -> &mut Self {
-        self.put("(SELECT coalesce(json_agg(r.*), '[]') FROM (").json_select(level, None).put(") r)")
+        self.json_level("(SELECT coalesce(json_agg(r.*), '[]') FROM (", level)
     }
 
     fn json_row(&mut self, level: &Level) -> &mut Self {
-        self.put("(SELECT row_to_json(r.*) FROM (").json_select(level, None).put(") r)")
+        self.json_level("(SELECT row_to_json(r.*) FROM (", level)
+    }
+
+    fn json_level(&mut self, begin: &str, level: &Level) -> &mut Self {
+        match &level.only_if {
+            None => self.put(begin).json_select(level, None).put(") r)"),
+            Some(present) => {
+                self.put("CASE WHEN ").cond(present).put(" THEN ").put(begin);
+                self.json_select(level, None).put(") r) END")
+            }
+        }
     }
 
     /// A level as rows that PostgreSQL turns into JSON. `prefix` numbers the columns instead of naming them.
