@@ -114,15 +114,15 @@ async fn other_types_are_refused() {
 async fn rows_and_values_are_limited() {
     let shop = Shop(shop().await);
     let many = |rows: usize| format!("[{}]", vec!["{\"name\":\"x\"}"; rows].join(","));
-    let fits = shop.0.send("POST", "/goods", &[("prefer", "tx=rollback")], many(1000).as_bytes()).await;
+    let fits = shop.0.send("POST", "/goods", &[("prefer", "tx=rollback")], many(10_000).as_bytes()).await;
     assert_eq!(fits.status, 201);
-    let refused = shop.body("application/json", "/goods", many(1001).as_bytes()).await;
+    let refused = shop.body("application/json", "/goods", many(10_001).as_bytes()).await;
     assert_eq!(refused.status, 400, "{}", String::from_utf8_lossy(&refused.body));
-    let wide =
-        format!("{}\n{}", ["x"; 5000].join(","), [["1"; 5000].join(","), ["1"; 5000].join(",")].join("\n"));
+    let line = vec!["1"; 5000].join(",");
+    let lines = |rows: usize| vec![line.as_str(); rows + 1].join("\n");
     let started = std::time::Instant::now();
-    for body in [wide.clone(), wide + "\n" + &["1"; 5000].join(",")] {
-        assert_eq!(shop.body("text/csv", "/goods", body.as_bytes()).await.status, 400);
+    for rows in [2, 21] {
+        assert_eq!(shop.body("text/csv", "/goods", lines(rows).as_bytes()).await.status, 400);
     }
     assert!(started.elapsed().as_secs() < 10);
 }
