@@ -257,7 +257,9 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
     with_cors(&exchange, |cors| cors.apply(exchange.origin.as_ref(), headers));
     let cross_origin = headers.contains_key(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
     security_headers::apply(headers, exchange.client.secure, cross_origin);
+    // A dialect that tells its own keeps it.
     if app.config.server_timing
+        && !headers.contains_key("server-timing")
         && let Ok(timing) = HeaderValue::try_from(server_timing(&exchange))
     {
         headers.insert(HeaderName::from_static("server-timing"), timing);
