@@ -1,7 +1,7 @@
 //! The gate of the PostgREST dialect. Where a schema asks for row-level security the platform's rules hold; where it does
 //! not (`require_rls = false`), requests reach PostgreSQL as PostgREST's do, and its grants and policies are the answer.
 
-use bedplate_query::catalog::{Catalog, FunctionId, RelationId, RoleId};
+use bedplate_query::catalog::{Catalog, FunctionId, MediaHandler, RelationId, RoleId};
 use bedplate_query::gate::{Denial, Gate, Verb};
 
 use crate::Rules;
@@ -62,5 +62,13 @@ impl Gate for Dialect {
 
     fn result_aggregates(&self, _: &Catalog, _: RoleId) -> bool {
         self.aggregates
+    }
+
+    fn media_handler(&self, catalog: &Catalog, role: RoleId, handler: &MediaHandler) -> bool {
+        self.is_open(handler.schema.as_str()) || self.rules.media_handler(catalog, role, handler)
+    }
+
+    fn conceals(&self, schema: &str) -> bool {
+        !self.is_open(schema)
     }
 }

@@ -1,7 +1,7 @@
 //! The gate: what is served to whom.
 
 use bedplate_query::catalog::{
-    Catalog, Function, FunctionId, RelationId, RelationKind, Returns, RoleId, TypeKind,
+    Catalog, Function, FunctionId, MediaHandler, RelationId, RelationKind, Returns, RoleId, TypeKind,
 };
 use bedplate_query::gate::{Denial, Gate, Verb};
 
@@ -157,6 +157,10 @@ impl Gate for Rules {
             // There is one thing to do with a function: who may not call it need not know of it.
             Some(refusal) => Err(Denial::Hidden(refusal.describe_function(catalog, role, function))),
         }
+    }
+
+    fn media_handler(&self, catalog: &Catalog, role: RoleId, handler: &MediaHandler) -> bool {
+        catalog.is_granted_handler(role, handler) || is_exempt(catalog, role) && handler.public_execute
     }
 
     fn aggregates(&self, catalog: &Catalog, _: RoleId, relation: RelationId) -> bool {

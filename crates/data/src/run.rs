@@ -171,6 +171,10 @@ impl Data {
         let of_door = options.door.map_or(&[][..], |door| &door.settings);
         pairs.extend(of_door.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         pairs.extend(options.settings.iter().copied());
+        if reads_response(options.door, &request.operation, &compiled.planned) {
+            // A function that set them for its whole session must not speak in the answers of others.
+            pairs.extend([("response.headers", ""), ("response.status", "")]);
+        }
         let mode = Mode { isolation: hoisting.isolation(), read_only: false };
         let run = Run {
             data: self,
@@ -202,6 +206,15 @@ struct Run<'a> {
 
 /// The statement has no such column.
 pub(crate) const UNTOLD: u64 = u64::MAX;
+
+/// Reads run no code of the app that means to say something about the answer, unless the pre-request function does, or an
+/// aggregate that makes the answer.
+fn reads_response(door: Option<&Door>, operation: &Operation, planned: &Planned) -> bool {
+    let aggregates = planned.main.output == Output::Body;
+    let speaks =
+        |door: &Door| !matches!(operation, Operation::Read(_)) || door.pre_request.is_some() || aggregates;
+    door.is_some_and(|door| door.responses && speaks(door))
+}
 
 impl Run<'_> {
     async fn execute(
@@ -296,14 +309,8 @@ impl Run<'_> {
         self.options.door?.pre_request.as_ref().map(|pre| &pre.0)
     }
 
-    /// Reads run no code of the app that means to say something about the answer, unless the pre-request function does, or
-    /// an aggregate that makes the answer.
     fn reads_response(&self) -> bool {
-        let aggregates = self.compiled.planned.main.output == Output::Body;
-        let speaks = !matches!(self.request.operation, Operation::Read(_))
-            || self.pre_request().is_some()
-            || aggregates;
-        self.options.door.is_some_and(|door| door.responses) && speaks
+        reads_response(self.options.door, &self.request.operation, &self.compiled.planned)
     }
 
     fn calls<'b>(&'b self, bound: &'b Bound<'_>) -> Vec<Call<'b>> {
@@ -406,13 +413,20 @@ impl Run<'_> {
         // has no such comparison or order.
         let no_operator = !matches!(self.request.operation, Operation::Call(_))
             && error.db().is_some_and(|db| db.code == "42883");
+        let gate = self.options.door.map_or_else(|| self.data.gate(), |door| Arc::clone(&door.gate));
         let audience = Audience {
             catalog: &self.snapshot.catalog,
-            gate: &*self.data.gate(),
+            gate: &*gate,
             role: self.role,
             anonymous: !self.ctx.principal.is_signed_in(),
         };
+        let concealed = error.db().filter(|_| !self.data.explain_refusals).and_then(|db| {
+            violations::concealed(db, &audience).map(|concealed| (concealed, db.message.clone()))
+        });
         let mut problem = violations::problem(error, &audience);
+        if let Some((concealed, message)) = concealed {
+            problem = problem.internal(message).caused_by(concealed);
+        }
         if no_operator && *problem.code() == NOT_FOUND {
             let cause = problem.cause::<DbError>().cloned();
             problem = Problem::new(&INVALID_QUERY)

@@ -1,9 +1,11 @@
 //! Which fields a refused write is about: constraint names become the columns that the caller sent.
 
 use bedplate_core::Problem;
-use bedplate_db::Error;
+use bedplate_db::{DbError, Error};
 use bedplate_query::catalog::{Catalog, ColumnId, Relation, RelationId, RoleId};
 use bedplate_query::gate::{Gate, Verb};
+
+const VERBS: [Verb; 4] = [Verb::Select, Verb::Insert, Verb::Update, Verb::Delete];
 
 /// For whom a problem is told.
 pub(crate) struct Audience<'a> {
@@ -28,6 +30,60 @@ pub(crate) fn problem(error: Error, audience: &Audience<'_>) -> Problem {
     problem
 }
 
+/// What PostgreSQL said, without what the audience may not know of: relations that a trigger, a policy or a function touched,
+/// columns without a grant, and with them the values in its details. `None`: all of it may be told.
+pub(crate) fn concealed(error: &DbError, audience: &Audience<'_>) -> Option<DbError> {
+    // The app's own words are meant for its callers.
+    if error.routine.as_deref() == Some("exec_stmt_raise") {
+        return None;
+    }
+    let message = match error.code.as_str() {
+        code if code.starts_with("23") => {
+            let (schema, table) = (error.schema.as_deref()?, error.table.as_deref()?);
+            if !audience.gate.conceals(schema) {
+                return None;
+            }
+            match audience.tells(schema, table, error) {
+                Told::All => return None,
+                Told::NoDetail => return Some(DbError { detail: None, ..error.clone() }),
+                Told::Nothing => neutral(code),
+            }
+        }
+        "42501" => match error.routine.as_deref()? {
+            "aclcheck_error" | "aclcheck_error_col" if !audience.is_named(&error.message) => {
+                "permission denied"
+            }
+            "ExecWithCheckOptions" if !audience.is_named(&error.message) => {
+                "new row violates row-level security policy"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let (severity, code) = (error.severity.clone(), error.code.clone());
+    Some(DbError { severity, code, message: message.to_owned(), ..DbError::default() })
+}
+
+/// PostgreSQL's words for a violated constraint, without names.
+fn neutral(sqlstate: &str) -> &'static str {
+    match sqlstate {
+        "23502" => "null value violates not-null constraint",
+        "23503" => "violates foreign key constraint",
+        "23505" => "duplicate key value violates unique constraint",
+        "23514" => "violates check constraint",
+        "23P01" => "conflicting key value violates exclusion constraint",
+        _ => "violates a constraint",
+    }
+}
+
+/// How much of a violation may be told.
+enum Told {
+    All,
+    /// Of a foreign key, whose other end stands in the details.
+    NoDetail,
+    Nothing,
+}
+
 fn message_for(sqlstate: &str) -> Option<&'static str> {
     Some(match sqlstate {
         "23502" => "must not be null",
@@ -40,7 +96,7 @@ fn message_for(sqlstate: &str) -> Option<&'static str> {
     })
 }
 
-fn columns_of(db: &bedplate_db::DbError, audience: &Audience<'_>) -> Option<Vec<String>> {
+fn columns_of(db: &DbError, audience: &Audience<'_>) -> Option<Vec<String>> {
     let catalog = audience.catalog;
     let id = catalog.find_any_relation(db.schema.as_deref()?, db.table.as_deref()?)?;
     let relation = catalog.relation(id);
@@ -61,6 +117,46 @@ impl Audience<'_> {
             self.gate.relation(self.catalog, self.role, relation, verb).is_ok()
                 && self.catalog.can_column(self.role, relation, column, verb)
         })
+    }
+}
+
+impl Audience<'_> {
+    fn knows_relation(&self, relation: RelationId) -> bool {
+        VERBS.into_iter().any(|verb| self.gate.relation(self.catalog, self.role, relation, verb).is_ok())
+    }
+
+    fn tells(&self, schema: &str, table: &str, error: &DbError) -> Told {
+        let found = self.catalog.find_any_relation(schema, table).filter(|id| self.knows_relation(*id));
+        let Some(id) = found else { return Told::Nothing };
+        let relation = self.catalog.relation(id);
+        let constraint = error.constraint.as_deref();
+        let columns = match (&error.column, constraint) {
+            (Some(column), _) => self.catalog.find_column(id, column).map(|column| vec![column]),
+            (None, Some(constraint)) => constraint_columns(relation, constraint),
+            (None, None) => None,
+        };
+        if columns.is_some_and(|columns| columns.into_iter().any(|column| !self.knows(id, column))) {
+            return Told::Nothing;
+        }
+        let key = relation.foreign_keys.iter().find(|key| Some(key.name.as_str()) == constraint);
+        if key.is_some_and(|key| !self.knows_relation(key.target)) { Told::NoDetail } else { Told::All }
+    }
+
+    /// Whether the message ends in the name of something that the caller may know of. Messages may be translated; names
+    /// are not.
+    fn is_named(&self, message: &str) -> bool {
+        let ends = |name: &str| {
+            let before = message.trim_end_matches('"').strip_suffix(name);
+            before.is_some_and(|before| before.ends_with([' ', '"']))
+        };
+        self.catalog
+            .schemas
+            .iter()
+            .any(|schema| !self.gate.conceals(schema.as_str()) || ends(schema.as_str()))
+            || self.catalog.relations.iter().enumerate().any(|(at, relation)| {
+                let id = RelationId(at as u32);
+                ends(relation.name.as_str()) && self.catalog.is_resource(id) && self.knows_relation(id)
+            })
     }
 }
 

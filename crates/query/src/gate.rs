@@ -1,7 +1,7 @@
 //! The seam to `access`: the planner asks the gate before it names an object in SQL. Fail closed: there is no plan
 //! without a gate.
 
-use crate::catalog::{Catalog, FunctionId, RelationId, RoleId};
+use crate::catalog::{Catalog, FunctionId, MediaHandler, RelationId, RoleId};
 
 /// What an operation wants to do with a relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,5 +42,15 @@ pub trait Gate: Send + Sync {
     /// Whether the role may use aggregates on rows that a function answers and that are no relation's.
     fn result_aggregates(&self, _catalog: &Catalog, _role: RoleId) -> bool {
         false
+    }
+    /// Whether an aggregate of the database may make a representation for the role: when EXECUTE was granted to it on
+    /// purpose, not only to PUBLIC, which has it by default.
+    fn media_handler(&self, catalog: &Catalog, role: RoleId, handler: &MediaHandler) -> bool {
+        catalog.is_granted_handler(role, handler)
+    }
+    /// Whether what a role may not know of in a schema stays untold where PostgreSQL itself would tell it: columns without a
+    /// grant are as absent, and its errors name only what the role may know of.
+    fn conceals(&self, _schema: &str) -> bool {
+        true
     }
 }

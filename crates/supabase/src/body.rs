@@ -2,6 +2,8 @@
 
 mod csv;
 
+use std::collections::HashMap;
+
 use bedplate_core::problem::{LIMIT_EXCEEDED, MALFORMED};
 use bedplate_core::{Problem, Result};
 use bedplate_query::request::Name;
@@ -130,6 +132,11 @@ fn null() -> Result<Box<RawValue>> {
 fn json_of<T: serde::Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>> {
     serde_json::value::to_raw_value(value)
         .map_err(|e| Problem::internal_error("a value cannot be written as JSON").caused_by(e))
+}
+
+/// The members by their names, where many are looked up.
+pub(crate) fn by_name(fields: &Object) -> HashMap<&str, &RawValue> {
+    fields.iter().map(|(name, value)| (&**name, &**value)).collect()
 }
 
 /// JSON text of an array with one object.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bedplate_core::PrincipalKind;
 use bedplate_data::Door;
 
 /// The settings in force. Replaced as a whole when the database's own settings change.
@@ -29,6 +30,8 @@ pub struct Config {
     pub server_timing: bool,
     /// `server-trace-header`.
     pub trace_header: Option<http::HeaderName>,
+    /// Which counts anonymous callers, users and the service may ask for where schemas are protected.
+    pub counts: [Counts; 3],
     /// What a JSON body may hold.
     pub json: bedplate_query::validate::body::Limits,
     /// Time zones that `Prefer: timezone=…` may name, sorted.
@@ -43,6 +46,14 @@ pub struct Config {
 pub struct TransactionEnd {
     pub rollback: bool,
     pub allow_override: bool,
+}
+
+/// Estimates tell of rows that the caller cannot see.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub exact: bool,
+    pub planned: bool,
+    pub estimated: bool,
 }
 
 /// A function by name.
@@ -72,6 +83,19 @@ pub enum OpenApiMode {
 }
 
 impl Config {
+    /// Which counts a caller may ask for in a schema. Where grants alone decide they are all PostgREST's.
+    pub(crate) fn counts(&self, kind: PrincipalKind, schema: &str) -> Counts {
+        if !self.door.gate.conceals(schema) {
+            return Counts { exact: true, planned: true, estimated: true };
+        }
+        let [anonymous, user, service] = self.counts;
+        match kind {
+            PrincipalKind::Anonymous => anonymous,
+            PrincipalKind::User => user,
+            PrincipalKind::Service => service,
+        }
+    }
+
     pub(crate) fn knows_timezone(&self, name: &str) -> bool {
         self.timezones.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }

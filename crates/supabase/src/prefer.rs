@@ -5,6 +5,7 @@ use bedplate_query::request::Count;
 use http::{HeaderMap, HeaderValue};
 
 use crate::Config;
+use crate::config::Counts;
 use crate::error::{PGRST122, Said};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +101,20 @@ impl Preferences {
             return true;
         }
         false
+    }
+
+    /// A count that the caller may not ask for is counted exactly, or not at all: preferences may be ignored (RFC 7240 §2), and
+    /// what was done instead is told as applied.
+    pub fn bound_count(&mut self, allowed: Counts) {
+        let permitted = |count: &Count| match count {
+            Count::Exact => allowed.exact,
+            Count::Planned => allowed.planned,
+            Count::Estimated => allowed.estimated,
+        };
+        self.count = match self.count {
+            Some(count) if !permitted(&count) => allowed.exact.then_some(Count::Exact),
+            count => count,
+        };
     }
 
     /// Whether the transaction is undone: as preferred, else as configured.

@@ -34,7 +34,9 @@ pub(crate) fn apply(mut response: Response, said: &SqlResponse) -> Result<Respon
 /// The digits that it begins with.
 fn read_status(text: &str) -> Option<StatusCode> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    text.get(..end)?.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok())
+    let status = text.get(..end)?.parse::<u16>().ok().and_then(|status| StatusCode::from_u16(status).ok())?;
+    // What cannot end an exchange (RFC 9110 §15.2).
+    (!status.is_informational()).then_some(status)
 }
 
 /// An array of objects with one member each, a string.
@@ -98,7 +100,7 @@ mod tests {
         {
             assert_eq!(applied(None, Some(headers)).unwrap_err(), "pgrst111", "{headers}");
         }
-        for status in ["bad", "", "7", "-200", "70000"] {
+        for status in ["bad", "", "7", "-200", "70000", "101"] {
             assert_eq!(applied(Some(status), None).unwrap_err(), "pgrst112", "{status}");
         }
         assert_eq!(applied(Some("404 Not Found"), None).unwrap().status, 404);

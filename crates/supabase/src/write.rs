@@ -20,7 +20,7 @@ use http::header::CONTENT_RANGE;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::prefer::{Applies, Return};
-use crate::{Call, represent, sql_response};
+use crate::{Call, body, represent, sql_response};
 
 const CAPACITY: usize = 1024;
 
@@ -87,9 +87,9 @@ impl<'c> Write<'c> {
 
     /// The named columns with their values; NULL where there is no such field.
     fn named_fields(&mut self, fields: &Object, columns: Vec<Name>) -> Result<Vec<(Name, ValueRef)>> {
+        let fields = body::by_name(fields);
         let column = |column: Name| {
-            let field = fields.iter().find(|(name, _)| *name == column);
-            let value = field.map_or(Value::Null, |(_, raw)| Value::Json(raw.get().into()));
+            let value = fields.get(&*column).map_or(Value::Null, |raw| Value::Json(raw.get().into()));
             Ok((column, crate::read::push(&mut self.values, value)?))
         };
         columns.into_iter().map(column).collect()

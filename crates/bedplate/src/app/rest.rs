@@ -117,6 +117,11 @@ impl Effective {
             openapi: openapi(rest, &address),
             server_timing: rest.server_timing_enabled,
             trace_header: trace_header.map_err(|e| invalid(format!("server_trace_header: {e}")))?,
+            counts: kit::counts(&loaded.settings).map(|policy| config::Counts {
+                exact: policy.exact,
+                planned: policy.planned,
+                estimated: policy.estimated,
+            }),
             json: bulk_json(kit::body_limits(&loaded.settings)),
             timezones: Arc::clone(&self.timezones),
             door: self.door(loaded, rules, max_rows),

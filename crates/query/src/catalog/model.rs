@@ -61,6 +61,9 @@ pub struct MediaHandler {
     pub name: Ident,
     /// What the answer says it is.
     pub media: Media,
+    /// EXECUTE, without what PUBLIC has.
+    pub grants: Grants,
+    pub public_execute: bool,
 }
 
 /// A schema.

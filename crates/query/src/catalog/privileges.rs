@@ -54,6 +54,11 @@ impl Catalog {
         self.granted(role, &self.function(function).grants, Privileges::EXECUTE)
     }
 
+    /// The same for an aggregate that makes a representation.
+    pub fn is_granted_handler(&self, role: RoleId, handler: &MediaHandler) -> bool {
+        self.granted(role, &handler.grants, Privileges::EXECUTE)
+    }
+
     fn granted(&self, role: RoleId, grants: &Grants, want: Privileges) -> bool {
         if grants.public.has(want) {
             return true;

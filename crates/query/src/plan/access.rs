@@ -20,13 +20,27 @@ impl<'a> Planner<'a> {
         self.catalog.can_column(self.role, relation, column, verb)
     }
 
-    /// Whether a column is there for the role to read. The PostgREST dialect leaves grants to PostgreSQL.
+    /// Whether columns without a grant are as absent. Where the gate conceals nothing, the PostgREST dialect leaves grants to
+    /// PostgreSQL.
+    pub(super) fn conceals(&self, relation: RelationId) -> bool {
+        !self.is_dialect() || self.gate.conceals(self.get(relation).schema.as_str())
+    }
+
+    /// Whether a column is there for the role to read.
     pub(super) fn reads(&self, relation: RelationId, column: ColumnId) -> bool {
-        !self.style.star_readable_only || self.holds_on(relation, column, Verb::Select)
+        !self.conceals(relation) || self.holds_on(relation, column, Verb::Select)
+    }
+
+    /// Whether the role may do anything with a column, and so know of it.
+    pub(super) fn knows(&self, relation: RelationId, column: ColumnId) -> bool {
+        !self.conceals(relation)
+            || [Verb::Select, Verb::Insert, Verb::Update]
+                .into_iter()
+                .any(|verb| self.holds_on(relation, column, verb))
     }
 
     pub(super) fn reads_all(&self, relation: RelationId) -> bool {
-        !self.style.star_readable_only
+        !self.conceals(relation)
             || (0..self.get(relation).columns.len()).all(|at| self.reads(relation, ColumnId(at as u16)))
     }
 

@@ -36,8 +36,13 @@ impl<'a> Planner<'a> {
         let columns: Vec<Ident> = if conflict.columns.is_empty() {
             relation.primary_key.iter().map(|at| column(relation, *at).name.clone()).collect()
         } else {
-            let named =
-                |name: &Name| Ident::alias(name).ok_or_else(|| self.unknown(self.whole(id, true), name));
+            let known = |name: &Name| {
+                !self.conceals(id) || self.catalog.find_column(id, name).is_some_and(|at| self.reads(id, at))
+            };
+            let named = |name: &Name| {
+                let found = Ident::alias(name).filter(|_| known(name));
+                found.ok_or_else(|| self.unknown(self.whole(id, true), name))
+            };
             conflict.columns.iter().map(named).collect::<Result<_, _>>()?
         };
         if columns.is_empty() {

@@ -6,7 +6,7 @@ use bedplate_core::{Problem, problem};
 use super::planner::{Planner, qualified, qualified_function};
 use super::tree::{Form, Qualified, Representation};
 use super::types::oid;
-use crate::catalog::{Function, Oid, RelationId, Returns, TypeKind};
+use crate::catalog::{Function, MediaHandler, Oid, RelationId, Returns, TypeKind};
 use crate::fault::Fault;
 use crate::media::{Accept, Media, PlanMedia};
 use crate::request::{Item, Node};
@@ -62,7 +62,7 @@ impl<'a> Planner<'a> {
             return fits.then_some(Representation { media: named, form: Form::Result, explain: None });
         }
         let relation = offered.relation.filter(|_| offered.whole)?;
-        let find = |media| self.catalog.find_media_handler(Some(relation), media);
+        let find = |media| self.handler(Some(relation), media);
         let handler = find(&Media::Any).or_else(|| find(media))?;
         let aggregate = Qualified { schema: handler.schema.clone(), name: handler.name.clone() };
         let form = Form::Handler { aggregate, of: Some(qualified(self.get(relation))) };
@@ -70,7 +70,7 @@ impl<'a> Planner<'a> {
     }
 
     fn any(&self, media: &Media) -> Option<Representation> {
-        if let Some(handler) = self.catalog.find_media_handler(None, media) {
+        if let Some(handler) = self.handler(None, media) {
             let aggregate = Qualified { schema: handler.schema.clone(), name: handler.name.clone() };
             let form = Form::Handler { aggregate, of: None };
             return Some(Representation { media: handler.media.clone(), form, explain: None });
@@ -84,6 +84,12 @@ impl<'a> Planner<'a> {
             }
             _ => None,
         }
+    }
+
+    /// An aggregate that the role may not use is as absent.
+    fn handler(&self, of: Option<RelationId>, media: &Media) -> Option<&'a MediaHandler> {
+        let found = self.catalog.find_media_handler(of, media)?;
+        self.gate.media_handler(self.catalog, self.role, found).then_some(found)
     }
 
     /// PostGIS's `ST_AsGeoJSON`, wherever it was installed; else one that stands where extensions or the API do.

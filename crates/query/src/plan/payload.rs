@@ -31,7 +31,8 @@ impl<'a> Planner<'a> {
         let (mut unknown, mut refused, mut generated) = (Vec::new(), Vec::new(), Vec::new());
         let strict = !self.is_dialect();
         for name in names {
-            let Some(found) = self.catalog.find_column(id, name) else {
+            let found = self.catalog.find_column(id, name).filter(|found| strict || self.knows(id, *found));
+            let Some(found) = found else {
                 unknown.push(*name);
                 continue;
             };

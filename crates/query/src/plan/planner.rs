@@ -87,7 +87,7 @@ impl<'a> Planner<'a> {
                 .columns
                 .iter()
                 .enumerate()
-                .filter(|(at, _)| !checked || self.reads(id, ColumnId(*at as u16)))
+                .filter(|(at, _)| !checked || self.is_dialect() || self.reads(id, ColumnId(*at as u16)))
                 .map(|(_, column)| column.into())
                 .collect(),
             Shape::Columns(columns) => columns.iter().map(ColumnInfo::from).collect(),

@@ -2,6 +2,7 @@
 //! values are strings that PostgreSQL reads. Records end with CR, LF or both; empty lines are skipped.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use bedplate_core::{Problem, Result};
 use bedplate_query::ident::MAX_BYTES;
@@ -58,11 +59,14 @@ pub(super) fn read(text: &str, most: usize) -> Result<Many> {
 /// Of equal names the last counts.
 fn fields(header: &[Cow<'_, str>], record: &[Cow<'_, str>]) -> Result<Object> {
     let mut fields = Object::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for (name, value) in header.iter().zip(record) {
         let value = if value == "NULL" { null()? } else { raw(value)? };
-        match fields.iter_mut().find(|(known, _)| **known == **name) {
-            Some(known) => known.1 = value,
-            None => fields.push((Name::from(&**name), value)),
+        if let Some(at) = places.get(&**name) {
+            fields[*at].1 = value;
+        } else {
+            places.insert(name, fields.len());
+            fields.push((Name::from(&**name), value));
         }
     }
     Ok(fields)

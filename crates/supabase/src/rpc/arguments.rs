@@ -1,6 +1,7 @@
 //! Arguments of a function: in the query string, or in a body of one of the types that PostgREST takes.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use bedplate_core::problem::LIMIT_EXCEEDED;
@@ -27,10 +28,15 @@ fn texts<'p>(
     values: &mut Values,
 ) -> Result<Vec<(Name, ValueRef)>> {
     let mut texts: Vec<(Name, Vec<Option<String>>)> = Vec::new();
+    let mut places: HashMap<Name, usize> = HashMap::new();
     for (key, value) in pairs {
-        match texts.iter_mut().find(|(known, _)| **known == *key) {
-            Some((_, several)) => several.push(Some(value.into_owned())),
-            None => texts.push((Name::from(&*key), vec![Some(value.into_owned())])),
+        let value = Some(value.into_owned());
+        if let Some(at) = places.get(&*key) {
+            texts[*at].1.push(value);
+        } else {
+            let name = Name::from(&*key);
+            places.insert(Name::clone(&name), texts.len());
+            texts.push((name, vec![value]));
         }
     }
     let mut named = Vec::with_capacity(texts.len());
@@ -106,14 +112,13 @@ fn object(
 fn members(fields: Object, columns: Option<Vec<Name>>, values: &mut Values) -> Result<Vec<(Name, ValueRef)>> {
     let given: Vec<(Name, Value)> = match columns {
         None => fields.into_iter().map(|(name, raw)| (name, Value::Json(raw.get().into()))).collect(),
-        Some(columns) => columns
-            .into_iter()
-            .map(|column| {
-                let field = fields.iter().find(|(name, _)| *name == column);
-                let value = field.map_or(Value::Null, |(_, raw)| Value::Json(raw.get().into()));
-                (column, value)
-            })
-            .collect(),
+        Some(columns) => {
+            let fields = body::by_name(&fields);
+            let value = |column: &Name| {
+                fields.get(&**column).map_or(Value::Null, |raw| Value::Json(raw.get().into()))
+            };
+            columns.into_iter().map(|column| (Name::clone(&column), value(&column))).collect()
+        }
     };
     given.into_iter().map(|(name, value)| Ok((name, push(values, value)?))).collect()
 }

@@ -58,7 +58,8 @@ type Changes = (Vec<(Name, ValueRef)>, Vec<Name>);
 fn changes(write: &mut Write<'_>, fields: Object, columns: Option<Vec<Name>>) -> Result<Changes> {
     let Some(columns) = columns else { return Ok((write.fields(fields)?, Vec::new())) };
     let defaults = write.call.preferences.missing_default == Some(true);
-    let lacks = |column: &Name| !fields.iter().any(|(name, _)| name == column);
+    let given = body::by_name(&fields);
+    let lacks = |column: &Name| !given.contains_key(&**column);
     let (reset, columns): (Vec<Name>, Vec<Name>) =
         columns.into_iter().partition(|column| defaults && lacks(column));
     Ok((write.named_fields(&fields, columns)?, reset))

@@ -5,6 +5,7 @@ use bedplate_data::RunOptions;
 use bedplate_data::problems::NOT_SINGLE;
 use bedplate_http::{RequestBody, Response};
 use bedplate_query::Operation;
+use bedplate_query::gate::Verb;
 use bedplate_query::request::{
     Comparison, Conflict, ConflictAction, Insert, Logic, Name, Op, Returning, Rows, Value, ValueRef,
 };
@@ -172,10 +173,13 @@ fn key_of(write: &mut Write<'_>, key: &[Name]) -> Result<Vec<(Name, ValueRef)>> 
 
 type Found = (std::sync::Arc<bedplate_query::catalog::Catalog>, bedplate_query::catalog::RelationId);
 
+/// A relation that the caller may not write to is as absent: what it is told of that is the planner's to say.
 fn relation(call: &Call<'_>, name: &str) -> Option<Found> {
     let catalog = call.data.catalog();
+    let role = call.data.role(&catalog, call.ctx).ok()?;
     let id = catalog.find_relation(Some(call.schema.name), name)?;
-    Some((catalog, id))
+    let permitted = call.config.door.gate.relation(&catalog, role, id, Verb::Insert);
+    permitted.is_ok().then_some((catalog, id))
 }
 
 /// The names of the primary key's columns in table order; none where there is no such relation.

@@ -94,6 +94,20 @@ async fn the_postgrest_dialect_leaves_grants_to_postgres() {
 }
 
 #[tokio::test]
+async fn where_the_gate_conceals_columns_without_a_grant_are_as_absent() {
+    let mut fixture = Fixture::of("query_narrow").await;
+    fixture.gate.conceals = true;
+    for query in ["users?select=id,secret", "users?select=id&secret=eq.x", "users?select=id&order=secret"] {
+        let hidden = fixture.refused(&postgrest(query));
+        let absent = fixture.refused(&postgrest(&query.replace("secret", "absent")));
+        assert_eq!(hidden.0, "unknown_column", "{query}");
+        assert_eq!(hidden.1.map(|hint| hint.replace("secret", "absent")), absent.1, "{query}");
+    }
+    let all = fixture.plan(&postgrest("users")).unwrap();
+    assert!(all.main.sql.text.contains("secret"), "`*` is PostgreSQL's to refuse, without a name");
+}
+
+#[tokio::test]
 async fn limits_hold() {
     let mut fixture = Fixture::new().await;
     fixture.limits.embed_depth = 1;

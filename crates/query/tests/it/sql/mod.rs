@@ -48,6 +48,7 @@ const ROLES: &str = "do $$ declare r text; begin foreach r in array array['query
 /// Serves what is granted.
 struct Grants {
     aggregates: bool,
+    conceals: bool,
 }
 
 impl Gate for Grants {
@@ -64,6 +65,10 @@ impl Gate for Grants {
 
     fn aggregates(&self, _: &Catalog, _: RoleId, _: RelationId) -> bool {
         self.aggregates
+    }
+
+    fn conceals(&self, _: &str) -> bool {
+        self.conceals
     }
 }
 
@@ -105,7 +110,14 @@ impl Fixture {
         wire.simple(&format!("set role {role}"));
         let role = catalog.find_role(role).unwrap();
         let limits = Limits { page_max: 100, embed_rows_max: 1000, ..Limits::default() };
-        Self { catalog, role, gate: Grants { aggregates: true }, limits, wire, _database: database }
+        Self {
+            catalog,
+            role,
+            gate: Grants { aggregates: true, conceals: false },
+            limits,
+            wire,
+            _database: database,
+        }
     }
 
     pub fn wire(&mut self) -> &mut Wire {
