@@ -8,7 +8,8 @@ use bedplate_db::{Format, Statement};
 use bedplate_query::catalog::{Catalog, RoleId};
 use bedplate_query::gate::Gate;
 use bedplate_query::limits::Limits;
-use bedplate_query::statement::{Planned, Sql};
+use bedplate_query::media::Accept;
+use bedplate_query::statement::{Param, Planned, Sql};
 use bedplate_query::{Operation, output, plan};
 use foldhash::fast::RandomState;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
@@ -63,11 +64,23 @@ struct BySize;
 
 impl Weighter<Key, Arc<Compiled>> for BySize {
     /// Bytes, roughly: names and expressions stand in the request, in the plan's tree and in its SQL.
-    fn weight(&self, _key: &Key, compiled: &Arc<Compiled>) -> u64 {
+    fn weight(&self, key: &Key, compiled: &Arc<Compiled>) -> u64 {
         let planned = &compiled.planned;
         let count = planned.count.iter().flat_map(|c| [Some(&c.sql), c.estimate.as_ref()]).flatten();
         let texts = planned.guards.iter().chain([&planned.main.sql]).chain(count);
-        1024 + texts.map(|sql| 8 * sql.text.len() as u64).sum::<u64>()
+        let fixed = |sql: &Sql| -> usize {
+            let lengths = sql.params.iter().map(|param| match param {
+                Param::Fixed(text) => text.len(),
+                _ => 0,
+            });
+            lengths.sum()
+        };
+        let of_statements: usize = texts.map(|sql| 8 * sql.text.len() + 4 * fixed(sql)).sum();
+        let accepted = match &key.operation.style().accept {
+            Accept::Json => 0,
+            Accept::Listed(media) => media.iter().map(|media| 64 + media.name().len()).sum(),
+        };
+        1024 + (of_statements + accepted) as u64
     }
 }
 

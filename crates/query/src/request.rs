@@ -63,6 +63,19 @@ pub enum Operation {
     Call(Call),
 }
 
+impl Operation {
+    /// How it is meant.
+    pub fn style(&self) -> &Style {
+        match self {
+            Self::Read(read) => &read.style,
+            Self::Insert(insert) => &insert.style,
+            Self::Update(update) => &update.style,
+            Self::Delete(delete) => &delete.style,
+            Self::Call(call) => &call.style,
+        }
+    }
+}
+
 /// A table, view or function by name; without a schema the first API schema that has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {

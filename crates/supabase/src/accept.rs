@@ -1,13 +1,30 @@
 //! Which representations the caller takes: the `Accept` header, by quality and then by order.
 
-use http::HeaderMap;
+use bedplate_core::problem::LIMIT_EXCEEDED;
+use bedplate_core::{Problem, Result};
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue};
 
 pub(crate) use bedplate_query::media::Media;
+
+/// More types than any client sends; each is looked up, and all of them are part of what is planned.
+const MOST_TYPES: usize = 100;
+
+/// # Errors
+/// `limit_exceeded`, when more types are listed than is sensible.
+pub(crate) fn check(headers: &HeaderMap) -> Result<()> {
+    let types = |value: &HeaderValue| value.as_bytes().split(|byte| *byte == b',').count();
+    let listed: usize = headers.get_all(ACCEPT).iter().map(types).sum();
+    if listed <= MOST_TYPES {
+        return Ok(());
+    }
+    Err(Problem::new(&LIMIT_EXCEEDED).detail(format!("Accept lists more than {MOST_TYPES} media types")))
+}
 
 /// What is accepted, best first; without the header everything is.
 pub(crate) fn read(headers: &HeaderMap) -> Vec<Media> {
     let mut wanted: Vec<(f32, i32, &str)> = Vec::new();
-    for value in headers.get_all(http::header::ACCEPT) {
+    for value in headers.get_all(ACCEPT) {
         let text = value.to_str().unwrap_or_default();
         wanted.extend(split(text).map(|item| (quality(item), detail(item), item.trim())));
     }
@@ -49,8 +66,15 @@ mod tests {
 
     fn names(accept: &str) -> Vec<String> {
         let mut headers = HeaderMap::new();
-        headers.insert(http::header::ACCEPT, accept.parse().unwrap());
+        headers.insert(ACCEPT, accept.parse().unwrap());
         read(&headers).iter().map(Media::name).collect()
+    }
+
+    #[test]
+    fn lists_have_an_end() {
+        let headers = |accept: &str| HeaderMap::from_iter([(ACCEPT, accept.parse().unwrap())]);
+        assert!(check(&headers(&"a/b,".repeat(99))).is_ok());
+        assert_eq!(check(&headers(&"a/b,".repeat(100))).unwrap_err().code().name, "limit_exceeded");
     }
 
     #[test]

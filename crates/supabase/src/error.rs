@@ -18,9 +18,11 @@ use bedplate_db::DbError;
 use bedplate_http::problems::add_headers;
 use bedplate_http::{Occurrence, Response};
 use bedplate_query::fault::Fault;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
+
+use crate::sql_response::is_framing;
 
 bedplate_core::codes! {
     /// The query string cannot be read.
@@ -140,9 +142,8 @@ pub fn render(problem: &Problem, _: Occurrence<'_>) -> Response {
         response.headers.remove(WWW_AUTHENTICATE);
     }
     for (name, value) in rendered.headers {
-        // How the message is framed is not for SQL to say.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
-            && ![CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE].contains(&name)
+            && !is_framing(&name)
         {
             response.headers.insert(name, value);
         }

@@ -93,6 +93,7 @@ impl Handler for Rest {
         let config = self.config.load();
         let place = route::read(&request, &config)?;
         let schema = profile::read(&request, &config)?;
+        accept::check(&request.headers)?;
         let mut preferences = prefer::read(&request.headers, &config)?;
         preferences.bound_count(config.counts(context.ctx.principal.kind, schema.name));
         let call = Call {

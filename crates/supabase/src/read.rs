@@ -12,6 +12,7 @@ use bedplate_query::{Operation, Request, ValueRef};
 use bytes::Bytes;
 use http::header::{CONTENT_LOCATION, CONTENT_RANGE};
 use http::{HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::prefer::Applies;
 use crate::range::{self, Window};
@@ -71,7 +72,15 @@ fn render(call: &Call<'_>, name: &str, window: Window, answer: &Answer, body: By
 fn location(name: &str, query: &str) -> String {
     let mut pairs: Vec<&str> = query.split('&').filter(|pair| !pair.is_empty()).collect();
     pairs.sort_unstable();
-    if pairs.is_empty() { format!("/{name}") } else { format!("/{name}?{}", pairs.join("&")) }
+    let path = path_of(name);
+    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// The resource's path. A URL holds neither spaces nor other scripts (RFC 3986 §2).
+pub(crate) fn path_of(name: &str) -> String {
+    const OUTSIDE: &AsciiSet =
+        &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'/').add(b'<').add(b'>').add(b'?').add(b'\\');
+    format!("/{}", utf8_percent_encode(name, OUTSIDE))
 }
 
 pub(crate) fn push(values: &mut Values, value: Value) -> Result<ValueRef> {

@@ -3,7 +3,7 @@
 use bedplate_core::{Problem, Result};
 use bedplate_data::SqlResponse;
 use bedplate_http::Response;
-use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::Value;
 
@@ -23,12 +23,17 @@ pub(crate) fn apply(mut response: Response, said: &SqlResponse) -> Result<Respon
         response.headers.remove(name);
     }
     for (name, value) in headers {
-        // How the message is framed is not SQL's to say.
-        if ![CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE].contains(&name) {
+        if !is_framing(&name) {
             response.headers.append(name, value);
         }
     }
     Ok(response)
+}
+
+/// How the message is framed, and what holds for the connection only (RFC 9110 §7.6.1), is not SQL's to say.
+pub(crate) fn is_framing(name: &HeaderName) -> bool {
+    [CONTENT_LENGTH, TRANSFER_ENCODING, CONNECTION, UPGRADE, TE, TRAILER].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
 /// The digits that it begins with.

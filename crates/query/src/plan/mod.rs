@@ -32,7 +32,7 @@ pub use tree::Plan;
 use crate::catalog::{Catalog, RoleId};
 use crate::gate::Gate;
 use crate::limits::Limits;
-use crate::request::{Operation, Style};
+use crate::request::Operation;
 use crate::statement::Planned;
 use planner::Planner;
 
@@ -59,22 +59,12 @@ pub fn resolve(
     operation: &Operation,
 ) -> Result<Plan, Problem> {
     bounds::check(operation, limits)?;
-    let mut planner = Planner::new(catalog, role, gate, limits, style(operation));
+    let mut planner = Planner::new(catalog, role, gate, limits, operation.style().clone());
     match operation {
         Operation::Read(read) => planner.read(read).map(Plan::Read),
         Operation::Insert(insert) => planner.insert(insert).map(Plan::Insert),
         Operation::Update(update) => planner.update(update),
         Operation::Delete(delete) => planner.delete(delete).map(Plan::Delete),
         Operation::Call(call) => planner.call(call).map(Plan::Call),
-    }
-}
-
-fn style(operation: &Operation) -> Style {
-    match operation {
-        Operation::Read(read) => read.style.clone(),
-        Operation::Insert(insert) => insert.style.clone(),
-        Operation::Update(update) => update.style.clone(),
-        Operation::Delete(delete) => delete.style.clone(),
-        Operation::Call(call) => call.style.clone(),
     }
 }

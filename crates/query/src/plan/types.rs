@@ -8,6 +8,7 @@ use super::planner::Planner;
 use super::tree::{Coding, Qualified, TypeName};
 use crate::catalog::{Function, Oid, Type, TypeKind};
 use crate::fault::Fault;
+use crate::gate::Verb;
 use crate::output::Codec;
 use crate::pgtext::Target;
 use crate::problems::QUERY_SYNTAX;
@@ -196,6 +197,15 @@ impl<'a> Planner<'a> {
             .filter(own)
             .find(|t| t.schema.as_str() == schema && t.name.as_str() == name)
             .map(|t| t.oid)
+            .filter(|oid| self.may_name(*oid))
+    }
+
+    /// The row type of a relation that the role may not read is as absent as the relation.
+    fn may_name(&self, type_oid: Oid) -> bool {
+        match self.catalog.row_types.get(&self.element(type_oid).unwrap_or(type_oid)) {
+            Some(relation) => self.gate.relation(self.catalog, self.role, *relation, Verb::Select).is_ok(),
+            None => true,
+        }
     }
 
     /// How a value of this type becomes the JSON that `to_json` gives for it.

@@ -32,6 +32,8 @@ fn status(error: &DbError, known: u16) -> u16 {
             return if unknown_role { 401 } else { 400 };
         }
         "53400" => return 500,
+        // A value that is more than a type can hold, such as an array of seven dimensions. PostgREST answers 500.
+        "54000" => return 400,
         "57P01" => return 503,
         "P0001" => return 400,
         "42883" => return if error.message.starts_with("function xmlagg(") { 406 } else { 404 },

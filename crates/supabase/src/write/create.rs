@@ -195,7 +195,7 @@ fn location_of(name: &str, key: &[Name], values: &[Option<String>]) -> Option<He
     if key.is_empty() || key.len() != values.len() {
         return None;
     }
-    let mut location = format!("/{name}");
+    let mut location = crate::read::path_of(name);
     for (at, (column, value)) in key.iter().zip(values).enumerate() {
         location.push(if at == 0 { '?' } else { '&' });
         location.extend(utf8_percent_encode(column, WORD));
