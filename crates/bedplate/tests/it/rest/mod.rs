@@ -1,5 +1,6 @@
 //! `/rest/v1` from outside: its settings, tokens and transactions, on databases that are served as they are.
 
+mod attacks;
 mod cors;
 mod errors;
 mod in_database;
