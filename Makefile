@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: fuzz help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-browser need-types need-clients
+.PHONY: fuzz fuzz-http help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-browser need-types need-clients
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -66,6 +66,10 @@ bench: need ## the load tables of docs/performance.md, with PostgREST's binary f
 
 fuzz: need ## coverage-guided fuzzing of the parsers, FUZZ seconds a target (default 60)
 	@scripts/fuzz $(or $(FUZZ),60)
+
+fuzz-http: need ## mutated requests over HTTP against the example at /rest/v1, SECONDS of them (default 120)
+	cargo build --locked -p bedplate
+	nice -n 19 tests/fuzz/run.py --seconds $(or $(SECONDS),120)
 
 stop-test-server: ## end the shared test PostgreSQL and remove its data
 	cargo run --locked -q -p bedplate-testkit -- stop
