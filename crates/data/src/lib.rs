@@ -7,6 +7,7 @@ pub mod catalog;
 mod context;
 mod door;
 mod plans;
+mod precheck;
 pub mod problems;
 mod run;
 mod sink;

@@ -24,7 +24,7 @@ use crate::context::Hoisting;
 use crate::door::{Door, SqlResponse};
 use crate::plans::{Compiled, Snapshot};
 use crate::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
-use crate::sink::{Counted, Sink};
+use crate::sink::{Counted, SILENT, Sink};
 use crate::violations::Audience;
 use crate::{Data, context, violations};
 
@@ -172,8 +172,7 @@ impl Data {
         pairs.extend(of_door.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         pairs.extend(options.settings.iter().copied());
         if reads_response(options.door, &request.operation, &compiled.planned) {
-            // A function that set them for its whole session must not speak in the answers of others.
-            pairs.extend([("response.headers", ""), ("response.status", "")]);
+            pairs.extend(SILENT);
         }
         let mode = Mode { isolation: hoisting.isolation(), read_only: false };
         let run = Run {
@@ -420,13 +419,10 @@ impl Run<'_> {
             role: self.role,
             anonymous: !self.ctx.principal.is_signed_in(),
         };
-        let concealed = error.db().filter(|_| !self.data.explain_refusals).and_then(|db| {
-            violations::concealed(db, &audience).map(|concealed| (concealed, db.message.clone()))
-        });
-        let mut problem = violations::problem(error, &audience);
-        if let Some((concealed, message)) = concealed {
-            problem = problem.internal(message).caused_by(concealed);
-        }
+        let mut problem = match self.options.door {
+            Some(_) => violations::for_door(error, &audience, self.data.explain_refusals),
+            None => violations::problem(error, &audience),
+        };
         if no_operator && *problem.code() == NOT_FOUND {
             let cause = problem.cause::<DbError>().cloned();
             problem = Problem::new(&INVALID_QUERY)

@@ -119,14 +119,6 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
-    fn note_response(&mut self, row: Row<'_>) {
-        let mut texts = row.columns().map(|column| {
-            let text = column.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            text.filter(|text| !text.is_empty())
-        });
-        self.response = SqlResponse { headers: texts.next().flatten(), status: texts.next().flatten() };
-    }
-
     fn note_count(&mut self, row: Row<'_>) -> Result<(), Problem> {
         let value = row.columns().next().flatten().unwrap_or_default();
         let planned = self.compiled.planned.count.as_ref().is_some_and(|count| count.kind == Count::Planned);
@@ -144,6 +136,19 @@ impl<'a> Sink<'a> {
     }
 }
 
+/// What SQL says of the answer when nothing was said yet. A function that spoke for its whole session must not speak in the
+/// answers of others.
+pub(crate) const SILENT: [(&str, &str); 2] = [("response.headers", ""), ("response.status", "")];
+
+/// The row of [`SQL_RESPONSE`](crate::door::SQL_RESPONSE).
+pub(crate) fn response(row: Row<'_>) -> SqlResponse {
+    let mut texts = row.columns().map(|column| {
+        let text = column.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        text.filter(|text| !text.is_empty())
+    });
+    SqlResponse { headers: texts.next().flatten(), status: texts.next().flatten() }
+}
+
 /// A bigint in binary, never negative here.
 fn number(value: &[u8]) -> Result<u64, Problem> {
     let bytes = value.try_into().map_err(|_| Problem::internal_error("a count is not a bigint"))?;
@@ -154,7 +159,7 @@ impl RowSink for Sink<'_> {
     fn row(&mut self, call: usize, row: Row<'_>) -> Result<(), Problem> {
         let main = self.first + self.compiled.guards.len();
         if self.response_at == Some(call) {
-            self.note_response(row);
+            self.response = response(row);
             return Ok(());
         }
         if call == main {

@@ -30,9 +30,20 @@ pub(crate) fn problem(error: Error, audience: &Audience<'_>) -> Problem {
     problem
 }
 
+/// The same for callers of dialects that show PostgreSQL's words, which name only what the audience may know of. In development
+/// (`open`) the audience is the developer.
+pub(crate) fn for_door(error: Error, audience: &Audience<'_>, open: bool) -> Problem {
+    let hidden = error.db().filter(|_| !open).and_then(|db| Some((concealed(db, audience)?, db.to_string())));
+    let problem = problem(error, audience);
+    match hidden {
+        Some((told, whole)) => problem.internal(whole).caused_by(told),
+        None => problem,
+    }
+}
+
 /// What PostgreSQL said, without what the audience may not know of: relations that a trigger, a policy or a function touched,
 /// columns without a grant, and with them the values in its details. `None`: all of it may be told.
-pub(crate) fn concealed(error: &DbError, audience: &Audience<'_>) -> Option<DbError> {
+fn concealed(error: &DbError, audience: &Audience<'_>) -> Option<DbError> {
     // The app's own words are meant for its callers.
     if error.routine.as_deref() == Some("exec_stmt_raise") {
         return None;

@@ -8,11 +8,11 @@ use bedplate_http::{Body, Response, Stage};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 
-use crate::Call;
 use crate::accept::{self, Media};
 use crate::config::{Config, OpenApiMode};
 use crate::error::{self, PGRST107, PGRST126, Said};
 use crate::openapi::{Descriptions, Server, Source};
+use crate::{Call, sql_response};
 
 /// Refuses the root where the description is off, whatever would be at the root.
 pub(crate) fn check_enabled(config: &Config) -> Result<()> {
@@ -30,6 +30,9 @@ pub(crate) async fn read(
     call.report.set_class("rest.root");
     check_accepted(call)?;
     let started = Instant::now();
+    // It may refuse the request, here as elsewhere.
+    let search_path = config.search_path(call.schema.name);
+    let said = call.data.pre_request(call.ctx, &config.door, search_path).await?;
     let catalog = call.data.catalog();
     let role = call.data.role(&catalog, call.ctx)?;
     let body = if call.is_head() {
@@ -46,7 +49,7 @@ pub(crate) async fn read(
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/openapi+json; charset=utf-8"));
     response.headers.extend(call.schema.header());
     call.report.since(Stage::Render, started);
-    Ok(response)
+    sql_response::apply(response, &said)
 }
 
 fn check_accepted(call: &Call<'_>) -> Result<(), Problem> {

@@ -198,9 +198,13 @@ async fn a_pre_request_function_that_refuses_leaves_nothing_behind() {
     .await;
     let (alice, nobody) = (Caller::alice(&server), Caller::nobody(&server));
     let (clean, of_alice) = (found(&nobody).await, found(&alice).await);
-    for (method, path, body) in
-        [("GET", "/tickets", ""), ("POST", "/watched", r#"{"id":8}"#), ("POST", "/rpc/who", "{}")]
-    {
+    for (method, path, body) in [
+        ("GET", "/", ""),
+        ("HEAD", "/", ""),
+        ("GET", "/tickets", ""),
+        ("POST", "/watched", r#"{"id":8}"#),
+        ("POST", "/rpc/who", "{}"),
+    ] {
         let stopped = alice.send(method, path, &[("x-stop", "1")], body).await;
         assert_eq!(stopped.status, 418, "{method} {path}: {}", text(&stopped));
         assert_eq!(found(&nobody).await, clean);
