@@ -249,3 +249,36 @@ async fn aggregates_of_the_database_run_only_where_they_were_granted() {
         assert!(std::time::Instant::now() < deadline, "a grant on purpose is enough");
     }
 }
+
+#[tokio::test]
+async fn foreign_tables_are_not_served_and_cannot_be_told_from_none() {
+    let server = start().await;
+    let alice = Caller::alice(&server);
+    server
+        .db
+        .superuser()
+        .await
+        .batch_execute(
+            "create foreign data wrapper nowhere; create server far foreign data wrapper nowhere;
+             create foreign table public.distant (id int) server far;
+             create table public.marker (id int primary key);
+             alter table public.marker enable row level security;
+             create policy p on public.marker using (true);
+             grant select on public.distant, public.marker to authenticated;",
+        )
+        .await
+        .unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while alice.get("/marker").await.status != 200 {
+        let answer = alice.get("/marker").await;
+        assert!(std::time::Instant::now() < deadline, "{} {}", answer.status, text(&answer));
+    }
+    for (method, path, body) in [
+        ("GET", "/{}", ""),
+        ("OPTIONS", "/{}", ""),
+        ("POST", "/{}", "{\"id\":1}"),
+        ("DELETE", "/{}?id=eq.1", ""),
+    ] {
+        same(&alice, (method, path, &[], body), "distant", "zq0xj7w").await;
+    }
+}
