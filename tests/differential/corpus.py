@@ -336,7 +336,7 @@ class Corpus:
         parameters = [("select", ",".join(items))] + self.filters(table)
         if keys and self.chance(0.5):
             parameters.append(("order", ",".join(keys)))
-        return "GET", table, parameters, {}, None
+        return "GET", table, parameters, {"Prefer": "count=exact"} if self.chance(0.2) else {}, None
 
     def represented(self):
         table = self.r.choice(self.tables)

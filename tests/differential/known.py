@@ -206,6 +206,12 @@ def counts_with_limited_embeds(request, theirs, ours):
         and re.search(r"!inner|=(not\.)?is\.null", query(request)) is not None and theirs.text == ours.text
 
 
+@rule("the count of groups is that of groups, and not of the rows in them", "status", "content-range")
+def counts_of_groups(request, theirs, ours):
+    return "count=exact" in request["headers"].get("Prefer", "") and theirs.text == ours.text \
+        and re.search(r"(count|sum|avg|max|min)\(\)", query(request)) is not None
+
+
 @rule("limits of what is embedded hold in the answer of a write as well", "body")
 def limits_in_written_rows(request, theirs, ours):
     return request["method"] in ("POST", "PATCH", "PUT", "DELETE") and re.search(r"\.(limit|offset)=", query(request)) is not None \

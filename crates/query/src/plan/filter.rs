@@ -56,8 +56,13 @@ impl<'a> Planner<'a> {
         way: Way<'a>,
         more: Option<(&'a Test, &'a [Arc<str>])>,
     ) -> Result<Cond, Problem> {
-        let alias = self.alias();
         let shape = self.far_shape(way);
+        let page = &embed.node.page;
+        let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
+        if more.is_none() && !paged && self.is_one_group(&embed.node, shape) {
+            return Ok(Cond::All(Vec::new()));
+        }
+        let alias = self.alias();
         let mut from = vec![(self.far_source(way, near), alias)];
         let mut when = Vec::new();
         for cond in self.joined(way, Near::Row(near), alias).unwrap_or_default() {
@@ -76,10 +81,17 @@ impl<'a> Planner<'a> {
             let scope = self.unjoined(&embed.node, shape, alias)?;
             when.push(self.test(&scope, test, through)?);
         }
-        let page = &embed.node.page;
-        let paged = self.is_dialect() && (page.is_bounded() || page.offset.is_some());
         let page = paged.then(|| Paged { limit: self.limit(page, Place::Nested), offset: page.offset });
         Ok(Cond::Exists { from, when, in_order: false, page })
+    }
+
+    /// Aggregates and nothing to group by: SQL, and so PostgREST, answers one row even of no rows.
+    fn is_one_group(&self, node: &Node, shape: Shape<'a>) -> bool {
+        let aggregate = |item: &Item| matches!(item, Item::Field(field) if self.is_aggregate(shape, field));
+        self.is_dialect()
+            && !node.select.is_empty()
+            && node.having.is_empty()
+            && node.select.iter().all(aggregate)
     }
 
     /// The filters of a level and its inner embeds, as conditions on its own rows.

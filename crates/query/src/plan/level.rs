@@ -400,7 +400,7 @@ fn spread(mut field: Field, counted: &Expr, present: &Cond) -> Field {
         }
         FieldValue::Object { present: when @ None, .. } => *when = Some(present.clone()),
         FieldValue::List(level) | FieldValue::One(level) => {
-            level.only_if.get_or_insert_with(|| present.clone());
+            level.only_if.get_or_insert_with(|| Box::new(present.clone()));
         }
         FieldValue::Object { .. } | FieldValue::Array { .. } => {}
     }

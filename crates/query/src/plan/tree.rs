@@ -227,7 +227,7 @@ pub struct Level {
     pub grouped: bool,
     pub distinct: bool,
     /// What is nested in a spread relation is NULL where there is no such relation.
-    pub only_if: Option<Cond>,
+    pub only_if: Option<Box<Cond>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

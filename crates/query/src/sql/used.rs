@@ -51,7 +51,8 @@ impl Used {
     fn level(&mut self, level: &Level) {
         self.source(&level.source);
         self.fields(&level.fields);
-        self.conds(level.filters.iter().chain(&level.having).chain(&level.seek).chain(&level.only_if));
+        self.conds(level.filters.iter().chain(&level.having).chain(&level.seek));
+        self.conds(level.only_if.as_deref());
         level.order.iter().for_each(|key| self.expr(&key.expr));
         self.joins(&level.joins);
     }

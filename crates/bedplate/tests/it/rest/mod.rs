@@ -8,6 +8,7 @@ mod media;
 mod openapi;
 mod options;
 mod plain;
+mod property;
 mod requests;
 mod rpc;
 mod tokens;
