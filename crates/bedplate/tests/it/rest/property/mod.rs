@@ -88,7 +88,8 @@ impl Round {
         let sql: String = schemas.iter().map(Schema::ddl).collect();
         let names: Vec<String> = schemas.iter().map(|schema| format!("\"{}\"", schema.name)).collect();
         let rest = format!(
-            "db_schemas = [{}]\ndb_aggregates_enabled = true\ndb_tx_end = \"rollback\"\ndb_max_rows = 0",
+            "db_schemas = [{}]\ndb_aggregates_enabled = true\ndb_tx_end = \"rollback\"\ndb_max_rows = 0\n\
+             [limits]\norder_keys = 50\nfilter_terms = 500\nembed_depth = 20\nselect_items = 1000",
             names.join(", ")
         );
         let server = Plain::start(&sql, &rest).await;
