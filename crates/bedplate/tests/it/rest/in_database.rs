@@ -46,9 +46,10 @@ async fn schemas_and_keys_follow() {
         create table next.fresh (id int); insert into next.fresh values (1); grant select on next.fresh to rest_anon;";
     let server = Plain::start(sql, "").await;
     assert_eq!(server.get("/fresh").await.status, 404);
-    set(&server, "db_schemas", "next, api").await;
+    // The schemas last: they may be read before the notification, and then the rest must be there too.
     let other = "another secret that has at least 32 bytes";
     set(&server, "jwt_secret", other).await;
+    set(&server, "db_schemas", "next, api").await;
     notify(&server, "reload config").await;
     let found = server.until("/fresh", |answer| answer.status == 200).await;
     assert_eq!(found.json(), json!([{"id": 1}]), "its catalog is there when the schema is");
