@@ -55,11 +55,18 @@ pub(crate) fn read(call: &Call<'_>, bytes: &[u8], named: bool) -> Result<Payload
 
 /// As [`read`], for bodies that are not rows to write.
 pub(crate) fn parse(call: &Call<'_>, bytes: &[u8], named: bool) -> Result<Payload> {
-    let media = match call.request.headers.get(CONTENT_TYPE) {
+    parse_as(media(call), bytes, &call.config.json, named)
+}
+
+pub(crate) fn is_json(call: &Call<'_>) -> bool {
+    media(call) == Media::Json
+}
+
+fn media(call: &Call<'_>) -> Media {
+    match call.request.headers.get(CONTENT_TYPE) {
         None => Media::Json,
         Some(value) => Media::parse(&String::from_utf8_lossy(value.as_bytes())),
-    };
-    parse_as(media, bytes, &call.config.json, named)
+    }
 }
 
 pub(crate) fn parse_as(media: Media, bytes: &[u8], limits: &Limits, named: bool) -> Result<Payload> {

@@ -31,6 +31,8 @@ pub(crate) struct Preferences {
     pub rollback: Option<bool>,
     pub strict: Option<bool>,
     pub timezone: Option<String>,
+    /// Some time zone was named, known or not.
+    zoned: bool,
     pub max_affected: Option<i64>,
 }
 
@@ -89,9 +91,10 @@ impl Preferences {
     fn parameter(&mut self, word: &str, config: &Config) -> bool {
         if let Some(zone) = word.strip_prefix("timezone=") {
             let known = config.knows_timezone(zone);
-            if known {
-                set(&mut self.timezone, zone.to_owned());
+            if known && !self.zoned {
+                self.timezone = Some(zone.to_owned());
             }
+            self.zoned = true;
             return known;
         }
         if let Some(most) = word.strip_prefix("max-affected=") {

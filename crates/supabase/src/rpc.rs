@@ -80,11 +80,11 @@ fn render(call: &Call<'_>, window: Window, answer: &Answer, body: Bytes) -> Resu
     Ok(response)
 }
 
-/// What a function returns that returns no set counts as one row.
+/// What a function returns that returns no set is one row; the count knows whether a filter took it away.
 fn counted(call: &Call<'_>, answer: &Answer) -> (u64, Option<u64>) {
     let asked = matches!(call.preferences.count, Some(Count::Exact | Count::Estimated));
     if answer.single {
-        return (1, asked.then_some(1));
+        return (1, asked.then_some(answer.page.rows));
     }
     let rows = answer.page.rows;
     // Without rows there is nothing that says how many there are.

@@ -43,7 +43,8 @@ impl<'c> Write<'c> {
             name,
             node: parsed.node,
             values: parsed.values,
-            columns: parsed.columns,
+            // CSV and forms name their columns themselves, and PostgREST goes by that alone.
+            columns: parsed.columns.filter(|_| body::is_json(call)),
             on_conflict: parsed.on_conflict,
         })
     }

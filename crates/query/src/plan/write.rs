@@ -6,6 +6,7 @@ use bedplate_core::Problem;
 use super::level::Place;
 use super::negotiate::Offered;
 use super::planner::{Planner, column, qualified};
+use super::relate::embed_name;
 use super::tree::{
     self, Alias, Cond, FieldValue, Form, Input, InsertRows, Inserted, Level, Limit, OnConflictAction, Plan,
     Representation, Source,
@@ -129,7 +130,8 @@ impl<'a> Planner<'a> {
         Ok(Plan::Read(read))
     }
 
-    /// Filters of a write. They may reach through embeds of the answer, as EXISTS.
+    /// Filters of a write. They may reach through embeds of the answer, as EXISTS. For PostgREST they speak of columns only:
+    /// what is written is never chosen by an embed that happens to have a column's name.
     fn write_filters(
         &mut self,
         id: RelationId,
@@ -138,10 +140,14 @@ impl<'a> Planner<'a> {
         returning: &'a Returning,
     ) -> Result<Vec<Cond>, Problem> {
         let shape = self.whole(id, true);
-        let scope = match returning {
+        let mut scope = match returning {
             Returning::Rows(node) => self.unjoined(node, shape, alias)?,
             Returning::Nothing | Returning::Key => super::level::Scope { shape, alias, links: Vec::new() },
         };
+        if self.is_dialect() {
+            let extended = self.style.extensions;
+            scope.links.retain(|link| extended && self.find_column(shape, embed_name(link.embed)).is_none());
+        }
         filters.iter().map(|filter| self.logic(&scope, filter)).collect()
     }
 
