@@ -11,10 +11,19 @@ fn cpu() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Runs `read`; panics, which is a finding, when it took more CPU than any input may.
-pub fn bounded(read: impl FnOnce()) {
-    let before = cpu();
-    read();
-    let took = cpu() - before;
+/// Runs `read`; panics, which is a finding, when it takes more CPU than any input may. What a busy machine adds to a thread's
+/// clock is not the input's: the least of three runs counts.
+pub fn bounded(mut read: impl FnMut()) {
+    let mut time = || {
+        let before = cpu();
+        read();
+        cpu().saturating_sub(before)
+    };
+    let mut took = time();
+    for _ in 0..2 {
+        if took > MOST {
+            took = took.min(time());
+        }
+    }
     assert!(took <= MOST, "took {took:?} of CPU");
 }
