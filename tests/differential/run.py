@@ -11,6 +11,7 @@ import argparse
 import collections
 import json
 import pathlib
+import signal
 import sys
 import urllib.parse
 
@@ -92,6 +93,8 @@ def compare_all(args, model, servers):
 
 def main():
     args = arguments()
+    # What was started is stopped then as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     binary = args.postgrest or postgrest_binary()
     postgres, servers = Postgres(), []
     try:
