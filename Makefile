@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: fuzz fuzz-http help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-browser need-types need-clients
+.PHONY: fuzz fuzz-http help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-redis need-browser need-types need-clients
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -8,6 +8,9 @@ help: ## this list
 need: ## install what the other targets need (PostgreSQL's server programs, a C compiler) and say so
 	@scripts/need-toolchain
 	@scripts/need-postgres
+
+need-redis: ## install what the tests of the shared cache need (redis-server) and say so
+	@scripts/need-redis
 
 need-browser: ## install what the browser tests need (Chromium, Node.js) and say so
 	@scripts/need-browser
@@ -22,7 +25,7 @@ run: need ## build Bedplate and serve examples/helpdesk on a private PostgreSQL
 	cargo build --locked -p bedplate
 	cd examples/helpdesk && ../../target/debug/bedplate dev
 
-test: need ## layers, generated docs, and every test
+test: need need-redis ## layers, generated docs, and every test
 	cargo run --locked -q -p xtask -- layers
 	cargo run --locked -q -p xtask -- docs --check
 	@scripts/run-tests

@@ -1,0 +1,5 @@
+-- KEYS[1]: the lock. ARGV: the holder, time to live in milliseconds.
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+  return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+end
+return 0
