@@ -66,6 +66,7 @@ struct Inner {
     detail: Option<Cow<'static, str>>,
     hint: Option<Cow<'static, str>>,
     fields: FieldFaults,
+    document: Option<Box<serde_json::Value>>,
     retry_after: Option<Duration>,
     headers: Vec<(&'static str, String)>,
     sqlstate: Option<[u8; 5]>,
@@ -80,6 +81,7 @@ impl Problem {
             detail: None,
             hint: None,
             fields: FieldFaults::new(),
+            document: None,
             retry_after: None,
             headers: Vec::new(),
             sqlstate: None,
@@ -123,6 +125,14 @@ impl Problem {
     #[must_use]
     pub fn with_fields(mut self, fields: FieldFaults) -> Self {
         self.0.fields = fields;
+        self
+    }
+
+    /// What `details` is, where faults by field do not say it (a failed operation of a batch, for example). It takes their
+    /// place in the answer.
+    #[must_use]
+    pub fn document(mut self, details: serde_json::Value) -> Self {
+        self.0.document = Some(Box::new(details));
         self
     }
 
@@ -177,6 +187,10 @@ impl Problem {
 
     pub fn fields(&self) -> &FieldFaults {
         &self.0.fields
+    }
+
+    pub fn document_value(&self) -> Option<&serde_json::Value> {
+        self.0.document.as_deref()
     }
 
     pub fn retry_after_value(&self) -> Option<Duration> {

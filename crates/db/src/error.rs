@@ -165,6 +165,18 @@ impl Error {
         Self::Protocol(text.into())
     }
 
+    /// Whether a prepared statement was out of date, so that the same work may succeed when it is done once more. Nothing
+    /// was done.
+    pub fn is_stale(&self) -> bool {
+        self.db().is_some_and(DbError::is_stale_statement)
+    }
+
+    /// Whether the transaction collided with another one (serialization failure, deadlock). It was rolled back, and may go
+    /// well when it is done once more.
+    pub fn is_conflict(&self) -> bool {
+        self.db().is_some_and(|db| matches!(db.code.as_str(), "40001" | "40P01"))
+    }
+
     /// What PostgreSQL said, where it said something.
     pub fn db(&self) -> Option<&DbError> {
         match self {

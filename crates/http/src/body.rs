@@ -14,6 +14,8 @@ use hyper::body::Incoming;
 
 pub struct RequestBody {
     incoming: Option<Incoming>,
+    /// A body that is there already.
+    whole: Option<Bytes>,
     default_limit: usize,
     gap: Duration,
     total: Duration,
@@ -27,6 +29,7 @@ impl RequestBody {
     pub(crate) fn new(incoming: Incoming, default_limit: usize, gap: Duration, total: Duration) -> Self {
         Self {
             incoming: Some(incoming),
+            whole: None,
             default_limit,
             gap,
             total,
@@ -39,7 +42,13 @@ impl RequestBody {
     /// Takes the body out of a request that is still looked at; an empty one stays behind.
     #[must_use]
     pub fn take(&mut self) -> Self {
-        Self { incoming: self.incoming.take(), ..*self }
+        Self { incoming: self.incoming.take(), whole: self.whole.take(), ..*self }
+    }
+
+    /// A body in the place of this one that is there already: a part of a larger one, for example.
+    #[must_use]
+    pub fn of(&self, whole: Bytes) -> Self {
+        Self { incoming: None, whole: Some(whole), encoded: false, received: 0, started: None, ..*self }
     }
 
     pub(crate) fn refuse_encoded(&mut self) {
@@ -48,11 +57,15 @@ impl RequestBody {
 
     /// The size the client announced, in bytes.
     pub fn announced(&self) -> Option<u64> {
-        self.incoming.as_ref().and_then(|body| body.size_hint().exact())
+        match &self.whole {
+            Some(whole) => Some(whole.len() as u64),
+            None => self.incoming.as_ref().and_then(|body| body.size_hint().exact()),
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.incoming.as_ref().is_none_or(HttpBody::is_end_stream)
+        self.whole.as_ref().is_none_or(Bytes::is_empty)
+            && self.incoming.as_ref().is_none_or(HttpBody::is_end_stream)
     }
 
     /// The whole body, within the route's limit.
@@ -81,6 +94,9 @@ impl RequestBody {
     /// The next piece, `None` at the end. `limit` is for the body as a whole.
     pub async fn chunk(&mut self, limit: usize) -> Result<Option<Bytes>, Problem> {
         self.check_announced(limit)?;
+        if let Some(whole) = self.whole.take().filter(|whole| !whole.is_empty()) {
+            return Ok(Some(whole));
+        }
         loop {
             let Some(incoming) = self.incoming.as_mut() else { return Ok(None) };
             let started = *self.started.get_or_insert_with(Instant::now);

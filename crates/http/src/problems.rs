@@ -14,6 +14,9 @@ bedplate_core::codes! {
     HOST_NOT_ALLOWED = "host_not_allowed", 403, Access, "This host name is not served here", final;
     /// HTTP/1 framing or header syntax that could be read in two ways is refused (RFC 9112 §2.2, §6.3, §11.2).
     MALFORMED_HTTP = "malformed_http", 400, Request, "This is not a well-formed HTTP request", final;
+    /// The caller's quota of requests is used up (RFC 6585 §4; draft-ietf-httpapi-ratelimit-headers, "quota-exceeded");
+    /// `details` names each limit that is reached.
+    QUOTA_EXCEEDED = "quota_exceeded", 429, Request, "Too many requests", retry;
     /// Readiness: a dependency is down; `details` names which.
     NOT_READY = "not_ready", 503, Server, "The server is not ready", retry;
 }
@@ -42,8 +45,24 @@ struct Document<'a> {
     instance: Option<&'a str>,
     code: &'a str,
     request_id: &'a str,
-    details: Option<&'a bedplate_core::FieldFaults>,
+    details: Option<Details<'a>>,
     hint: Option<&'a str>,
+}
+
+/// More than a sentence about what is wrong.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Details<'a> {
+    Fields(&'a bedplate_core::FieldFaults),
+    Document(&'a serde_json::Value),
+}
+
+impl<'a> Details<'a> {
+    fn of(problem: &'a Problem) -> Option<Self> {
+        let fields = problem.fields();
+        let by_field = || (!fields.is_empty()).then_some(Self::Fields(fields));
+        problem.document_value().map(Self::Document).or_else(by_field)
+    }
 }
 
 #[derive(Serialize)]
@@ -55,7 +74,7 @@ struct Envelope<'a> {
 struct EnvelopeError<'a> {
     code: &'a str,
     message: &'a str,
-    details: Option<&'a bedplate_core::FieldFaults>,
+    details: Option<Details<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
     request_id: &'a str,
@@ -99,8 +118,17 @@ pub fn add_headers(problem: &Problem, response: &mut Response) {
 }
 
 fn document(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
+    to_json(&as_document(problem, occurrence))
+}
+
+/// A problem as it stands in another one's details: the document of RFC 9457.
+pub fn nested(problem: &Problem, occurrence: Occurrence<'_>) -> serde_json::Value {
+    serde_json::to_value(as_document(problem, occurrence)).unwrap_or_default()
+}
+
+fn as_document<'a>(problem: &'a Problem, occurrence: Occurrence<'a>) -> Document<'a> {
     let code = problem.code();
-    to_json(&Document {
+    Document {
         r#type: [TYPE_BASE, code.name].concat(),
         title: code.title,
         status: code.status,
@@ -108,9 +136,9 @@ fn document(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
         instance: occurrence.instance,
         code: code.name,
         request_id: occurrence.request_id,
-        details: Some(problem.fields()).filter(|fields| !fields.is_empty()),
+        details: Details::of(problem),
         hint: problem.hint_text(),
-    })
+    }
 }
 
 fn envelope(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
@@ -119,7 +147,7 @@ fn envelope(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
         error: EnvelopeError {
             code: code.name,
             message: problem.detail_text().unwrap_or(code.title),
-            details: Some(problem.fields()).filter(|fields| !fields.is_empty()),
+            details: Details::of(problem),
             hint: problem.hint_text(),
             request_id: occurrence.request_id,
         },

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bedplate_core::problem::MALFORMED;
 use bedplate_core::{Ctx, Problem};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 
@@ -39,6 +40,24 @@ pub struct RequestContext {
 }
 
 impl Request {
+    /// A request inside this one, for the same front door (an operation of a batch): the client and the connection are the
+    /// same, and the body is there already.
+    #[must_use]
+    pub fn within(&self, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Self {
+        Self {
+            method,
+            uri,
+            version: self.version,
+            headers,
+            client: self.client,
+            secure: self.secure,
+            trace: self.trace.clone(),
+            body: self.body.of(body),
+            params: Vec::new(),
+            mounted_at: self.mounted_at,
+        }
+    }
+
     /// The raw path.
     pub fn path(&self) -> &str {
         self.uri.path()

@@ -23,8 +23,16 @@ pub(super) struct Layout {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     Whole(End),
-    /// BEGIN, context and calls; COMMIT or ROLLBACK follow by themselves.
+    /// BEGIN, context and calls; more calls, then COMMIT or ROLLBACK follow by themselves.
     Open(Mode),
+}
+
+/// How a transaction of several pipelines ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ending {
+    Commit,
+    /// Deferred constraints are checked before everything is undone.
+    DryRun,
 }
 
 const COMMIT: &str = "commit";
@@ -86,14 +94,47 @@ impl Connection {
         }
     }
 
-    /// The COMMIT or ROLLBACK after [`Shape::Open`].
-    pub(super) fn encode_end(&mut self, commit: bool) -> Result<(), Error> {
-        let (name, sql) = if commit { (Name::Commit, COMMIT) } else { (Name::Rollback, ROLLBACK) };
+    /// More calls after [`Shape::Open`], in the same transaction. On an error nothing is left in the buffer.
+    pub(super) fn encode_more(&mut self, calls: &[Call<'_>]) -> Result<Layout, Error> {
+        match self.writer().more(calls) {
+            Ok(layout) => {
+                self.outstanding += 1;
+                Ok(layout)
+            }
+            Err(e) => {
+                self.out.clear();
+                self.discard("a pipeline could not be written");
+                Err(Error::protocol(e))
+            }
+        }
+    }
+
+    /// Calls and the COMMIT after [`Shape::Open`], in one message. On an error nothing is left in the buffer.
+    pub(super) fn encode_last(&mut self, calls: &[Call<'_>]) -> Result<Layout, Error> {
+        match self.writer().last(calls) {
+            Ok(layout) => {
+                self.outstanding += 1;
+                Ok(layout)
+            }
+            Err(e) => {
+                self.out.clear();
+                self.discard("a pipeline could not be written");
+                Err(Error::protocol(e))
+            }
+        }
+    }
+
+    /// The end after [`Shape::Open`]. Returns how many statements it is.
+    pub(super) fn encode_end(&mut self, ending: Ending) -> Result<usize, Error> {
+        let statements: &[(Name, &str)] = match ending {
+            Ending::Commit => &[(Name::Commit, COMMIT)],
+            Ending::DryRun => &[(Name::CheckConstraints, CHECK_CONSTRAINTS), (Name::Rollback, ROLLBACK)],
+        };
         let mut writer = self.writer();
-        let done = writer.plain(name, sql).map(|()| writer.out.sync());
-        done.map_err(Error::protocol)?;
+        let done = statements.iter().try_for_each(|(name, sql)| writer.plain(*name, sql));
+        done.map(|()| writer.out.sync()).map_err(Error::protocol)?;
         self.outstanding += 1;
-        Ok(())
+        Ok(statements.len())
     }
 
     fn writer(&mut self) -> Writer<'_> {
@@ -124,12 +165,7 @@ impl Writer<'_> {
             self.plain(name, sql)?;
         }
         self.context(context)?;
-        for call in calls {
-            let statement = call.statement;
-            let name = self.prepare(Name::Call(statement.id), || Cow::Borrowed(&*statement.sql))?;
-            self.out.bind(name, values(call), &statement.formats)?;
-            self.out.execute();
-        }
+        self.calls(calls)?;
         match shape {
             Shape::Whole(End::Commit(_)) => self.plain(Name::Commit, COMMIT)?,
             Shape::Whole(End::Rollback(_)) => {
@@ -140,6 +176,31 @@ impl Writer<'_> {
         }
         self.out.sync();
         Ok(Layout { first_call: 1 + usize::from(mode.is_some()), calls: calls.len() })
+    }
+
+    fn more(&mut self, calls: &[Call<'_>]) -> Result<Layout, Unwritable> {
+        self.close_given_up(calls)?;
+        self.calls(calls)?;
+        self.out.sync();
+        Ok(Layout { first_call: 0, calls: calls.len() })
+    }
+
+    fn last(&mut self, calls: &[Call<'_>]) -> Result<Layout, Unwritable> {
+        self.close_given_up(calls)?;
+        self.calls(calls)?;
+        self.plain(Name::Commit, COMMIT)?;
+        self.out.sync();
+        Ok(Layout { first_call: 0, calls: calls.len() })
+    }
+
+    fn calls(&mut self, calls: &[Call<'_>]) -> Result<(), Unwritable> {
+        for call in calls {
+            let statement = call.statement;
+            let name = self.prepare(Name::Call(statement.id), || Cow::Borrowed(&*statement.sql))?;
+            self.out.bind(name, values(call), &statement.formats)?;
+            self.out.execute();
+        }
+        Ok(())
     }
 
     /// First in the pipeline, so that no error can make the server skip it.

@@ -9,6 +9,7 @@ mod encode;
 mod output;
 mod run;
 mod statements;
+mod transaction;
 mod wire;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ use bedplate_core::Problem;
 use smallvec::SmallVec;
 
 pub(crate) use connection::Connection;
+pub(crate) use run::Nobody;
 pub use wire::{Columns, Row};
 
 /// How a result column is sent (protocol documentation, "Formats and Format Codes").

@@ -4,7 +4,7 @@ use bedplate_core::Problem;
 use postgres_protocol::escape::escape_literal;
 
 use super::connection::{Connection, IDLE};
-use super::encode::{Layout, Shape};
+use super::encode::{Ending, Layout, Shape};
 use super::statements::Name;
 use super::wire::{Row, affected};
 use super::{Call, CallOutcome, Context, End, Mode, Outcome, RowSink};
@@ -14,7 +14,7 @@ use crate::error::{DbError, Error};
 const PATIENCE: usize = 256 * 1024;
 
 /// What one pass over the pipeline's answers has brought.
-struct Pass<'s> {
+pub(super) struct Pass<'s> {
     layout: Layout,
     sink: &'s mut dyn RowSink,
     /// How many Executes have ended.
@@ -22,13 +22,15 @@ struct Pass<'s> {
     outcome: Outcome,
     /// The sink has seen something.
     delivered: bool,
+    /// The server has begun with the pipeline.
+    begun: bool,
     refused: Option<Problem>,
     drained_since: usize,
     error: Option<DbError>,
 }
 
 impl<'s> Pass<'s> {
-    fn new(layout: Layout, sink: &'s mut dyn RowSink) -> Self {
+    pub(super) fn new(layout: Layout, sink: &'s mut dyn RowSink) -> Self {
         let mut outcome = Outcome::default();
         outcome.calls.resize(layout.calls, CallOutcome::default());
         Self {
@@ -37,6 +39,7 @@ impl<'s> Pass<'s> {
             executed: 0,
             outcome,
             delivered: false,
+            begun: false,
             refused: None,
             drained_since: 0,
             error: None,
@@ -76,8 +79,8 @@ impl<'s> Pass<'s> {
 }
 
 /// What a failed attempt leaves behind.
-struct Failure {
-    error: Error,
+pub(super) struct Failure {
+    pub(super) error: Error,
     delivered: bool,
 }
 
@@ -134,7 +137,7 @@ impl Connection {
             self.rollback().await?;
             return Err(Error::Sink(problem));
         }
-        self.commit().await?;
+        self.end(Ending::Commit).await?;
         Ok(outcome)
     }
 
@@ -156,13 +159,14 @@ impl Connection {
         Ok(texts.0)
     }
 
-    async fn commit(&mut self) -> Result<(), Error> {
-        self.encode_end(true)?;
+    /// Ends the transaction that [`Shape::Open`] began.
+    pub(super) async fn end(&mut self, ending: Ending) -> Result<(), Error> {
+        let calls = self.encode_end(ending)?;
         let mut nobody = Nobody;
-        let pass = Pass::new(Layout { first_call: 0, calls: 1 }, &mut nobody);
+        let pass = Pass::new(Layout { first_call: 0, calls }, &mut nobody);
         match self.answers(pass).await {
             Ok(_) if self.status == IDLE => Ok(()),
-            Ok(_) => Err(Error::protocol("still in a transaction after COMMIT")),
+            Ok(_) => Err(Error::protocol("still in a transaction after its end")),
             Err(failure) => {
                 self.rollback().await?;
                 Err(failure.error)
@@ -170,7 +174,7 @@ impl Connection {
         }
     }
 
-    fn check_usable(&self) -> Result<(), Error> {
+    pub(super) fn check_usable(&self) -> Result<(), Error> {
         match self.discard_reason() {
             Some(why) => Err(Error::Unavailable(format!("the connection was given up: {why}"))),
             None if self.is_clean() => Ok(()),
@@ -178,7 +182,7 @@ impl Connection {
         }
     }
 
-    async fn attempt(
+    pub(super) async fn attempt(
         &mut self,
         context: &Context<'_>,
         calls: &[Call<'_>],
@@ -193,13 +197,16 @@ impl Connection {
     }
 
     /// Reads up to ReadyForQuery; only then it counts as done.
-    async fn answers(&mut self, mut pass: Pass<'_>) -> Result<Outcome, Failure> {
+    pub(super) async fn answers(&mut self, mut pass: Pass<'_>) -> Result<Outcome, Failure> {
         let read = self.read_answers(&mut pass).await;
         if matches!(read, Err(Error::Protocol(_))) {
             self.discard("protocol violation");
         }
         let delivered = pass.delivered;
+        // The server answers the first message of a pipeline before it runs anything; a pooler may have lost that answer.
+        let unused = !pass.begun && !self.pooler;
         let error = match (read, pass.error, pass.refused) {
+            (_, Some(db), _) if db.is_fatal() && unused => Error::Unavailable(db.to_string()),
             // Whether the session's end came before or after a commit cannot be told.
             (_, Some(db), _) if db.is_fatal() => Error::Lost(db.to_string()),
             (Err(e), None, None) => e,
@@ -220,6 +227,7 @@ impl Connection {
                 self.exchange().await?;
                 continue;
             };
+            pass.begun |= !matches!(frame.tag, b'E' | b'N' | b'S' | b'A');
             match frame.tag {
                 b'D' => pass.row(self.input.body(&frame))?,
                 b'C' => pass.complete(self.input.body(&frame)),
@@ -267,7 +275,7 @@ impl Connection {
     }
 
     /// 25006 where nobody asked for a read-only transaction: the server turned into, or is, one for reads.
-    fn explain(&mut self, error: Error, read_only: bool) -> Error {
+    pub(super) fn explain(&mut self, error: Error, read_only: bool) -> Error {
         match error {
             Error::Db(e) if e.code == "25006" && !read_only => {
                 self.discard("the server only takes reads");
@@ -287,7 +295,7 @@ fn is_read_only(context: &Context<'_>, end: End) -> bool {
 }
 
 /// For pipelines whose rows nobody wants.
-struct Nobody;
+pub(crate) struct Nobody;
 
 impl RowSink for Nobody {
     fn row(&mut self, _call: usize, _row: Row<'_>) -> Result<(), Problem> {

@@ -119,6 +119,11 @@ impl Statements {
         }
     }
 
+    /// Prepare everything anew next time.
+    pub(super) fn invalidate_all(&mut self) {
+        self.closing.extend(self.prepared.drain().map(|(name, _)| name));
+    }
+
     /// What to close now, so that `coming` new statements fit.
     pub(super) fn take_closing(&mut self, coming: usize) -> Vec<Name> {
         let surplus = (self.prepared.len() + coming).saturating_sub(CAPACITY);

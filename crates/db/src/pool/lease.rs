@@ -8,7 +8,7 @@ use bedplate_core::{Problem, Timer};
 
 use super::state::Shared;
 use crate::error::Error;
-use crate::pipeline::{Call, Connection, Context, End, Mode, Outcome, Row, RowSink};
+use crate::pipeline::{Call, Connection, Context, End, Mode, Nobody, Outcome, Row, RowSink};
 
 /// How long a connection that was given up in the middle may take to become usable again.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -94,6 +94,74 @@ impl Lease {
         let mut timer = connection.take_timer();
         let ran = {
             let run = pin!(connection.run_checked(context, calls, mode, sink, check));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
+    }
+
+    /// Opens a transaction of several pipelines: BEGIN, context and calls. [`Lease::proceed`] and [`Lease::finish`] follow.
+    /// After an error, and when the lease is dropped before the end, it is rolled back.
+    pub async fn open(
+        &mut self,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        mode: Mode,
+        sink: &mut dyn RowSink,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        let mut timer = connection.take_timer();
+        let ran = {
+            let run = pin!(connection.open(context, calls, mode, sink));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
+    }
+
+    /// More calls in the transaction that [`Lease::open`] began.
+    pub async fn proceed(
+        &mut self,
+        calls: &[Call<'_>],
+        sink: &mut dyn RowSink,
+        deadline: Option<Instant>,
+    ) -> Result<Outcome, Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        let mut timer = connection.take_timer();
+        let ran = {
+            let run = pin!(connection.proceed(calls, sink));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
+    }
+
+    /// Commits the open transaction; with `dry_run` its deferred constraints are checked and everything is undone. An `Ok`
+    /// means that PostgreSQL has done so.
+    pub async fn finish(&mut self, dry_run: bool, deadline: Option<Instant>) -> Result<(), Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        let mut timer = connection.take_timer();
+        let ran = {
+            let run = pin!(connection.close_transaction(dry_run));
+            within(&mut timer, deadline, run).await
+        };
+        connection.keep_timer(timer);
+        ran
+    }
+
+    /// Runs the calls, whose rows are nobody's, and commits the open transaction, in one message. An `Ok` means that
+    /// PostgreSQL has committed.
+    pub async fn finish_with(
+        &mut self,
+        calls: &[Call<'_>],
+        deadline: Option<Instant>,
+    ) -> Result<(), Error> {
+        let Some(connection) = &mut self.connection else { return Err(GONE) };
+        let mut timer = connection.take_timer();
+        let ran = {
+            let mut nobody = Nobody;
+            let run = pin!(connection.commit_with(calls, &mut nobody));
             within(&mut timer, deadline, run).await
         };
         connection.keep_timer(timer);
