@@ -5,6 +5,7 @@
 //! Nothing here does I/O: `data` loads the catalog and runs the statements.
 
 pub mod catalog;
+pub mod contract;
 pub mod cursor;
 pub mod encode;
 pub mod fault;

@@ -1,6 +1,8 @@
-//! Bodies checked against the catalog before the database is asked, so that all faults are told at once and by field.
+//! Bodies checked against the contract before the database is asked, so that all faults are told at once and by field.
 //!
-//! PostgreSQL stays the judge: nothing is refused here that it would accept. Where that is not certain (odd spellings of
+//! What is demanded stands in [`crate::contract`], from which the published JSON Schemas are written too: a body that its
+//! schema allows is not refused here. Each type has one form in JSON, where PostgreSQL would also read others (a number as
+//! text); apart from that nothing is refused that PostgreSQL would accept. Where that is not certain (odd spellings of
 //! dates, triggers that fill in columns, expressions we do not read) the value is passed on.
 
 pub mod body;
@@ -13,12 +15,11 @@ mod value;
 use bedplate_core::FieldFaults;
 use serde_json::value::RawValue;
 
-use crate::catalog::{
-    Catalog, Column, ColumnId, FunctionId, Identity, Relation, RelationId, RelationKind, RoleId,
-};
+use crate::catalog::{Catalog, FunctionId, RelationId, RoleId};
+use crate::contract::{Record, Standing, Value, is_required};
 use crate::gate::Verb;
 use crate::request::Name;
-use value::{Checker, Slot};
+use value::Checker;
 
 /// One key of a body and the JSON text of its value, as [`body`] reads them.
 pub type Field = (Name, Box<RawValue>);
@@ -49,11 +50,10 @@ pub fn create_below(
     fields: &[Field],
     filled: &[Name],
 ) -> Result<(), FieldFaults> {
-    let write =
-        Write { catalog, role, id: relation, relation: catalog.relation(relation), verb: Verb::Insert };
+    let record = Record::new(catalog, Some(role), relation, Verb::Insert);
     let mut checker = Checker::new(catalog);
-    write.given(&mut checker, fields);
-    write.missing(&mut checker, fields, filled);
+    given(&record, &mut checker, fields);
+    missing(&record, &mut checker, fields, filled);
     checker.finish()
 }
 
@@ -67,10 +67,9 @@ pub fn update(
     relation: RelationId,
     fields: &[Field],
 ) -> Result<(), FieldFaults> {
-    let write =
-        Write { catalog, role, id: relation, relation: catalog.relation(relation), verb: Verb::Update };
+    let record = Record::new(catalog, Some(role), relation, Verb::Update);
     let mut checker = Checker::new(catalog);
-    write.given(&mut checker, fields);
+    given(&record, &mut checker, fields);
     checker.finish()
 }
 
@@ -84,15 +83,10 @@ pub fn call(catalog: &Catalog, function: FunctionId, fields: &[Field]) -> Result
     for (name, value) in fields {
         match function.arguments.iter().find(|a| !a.name.is_empty() && a.name == *name) {
             None => checker.fault(name, "is not an argument of this function"),
-            Some(argument) => {
-                let slot =
-                    Slot { type_oid: argument.type_oid, max_length: None, rules: Vec::new(), exact: false };
-                checker.check(name, value.get(), &slot);
-            }
+            Some(argument) => checker.check(name, value.get(), &Value::of_argument(catalog, argument)),
         }
     }
-    for argument in function.arguments.iter().filter(|a| !a.has_default && !a.variadic && !a.name.is_empty())
-    {
+    for argument in function.arguments.iter().filter(|argument| is_required(argument)) {
         if !fields.iter().any(|(name, _)| *name == argument.name) {
             checker.fault(&argument.name, REQUIRED);
         }
@@ -100,93 +94,41 @@ pub fn call(catalog: &Catalog, function: FunctionId, fields: &[Field]) -> Result
     checker.finish()
 }
 
-struct Write<'a> {
-    catalog: &'a Catalog,
-    role: RoleId,
-    id: RelationId,
-    relation: &'a Relation,
-    verb: Verb,
+fn given<'a>(record: &Record<'a>, checker: &mut Checker<'a>, fields: &[Field]) {
+    for (name, value) in fields {
+        let Some(id) = record.catalog.find_column(record.id, name) else {
+            checker.fault(name, UNKNOWN);
+            continue;
+        };
+        if let Some(refusal) = refusal(record.standing(id)) {
+            checker.fault(name, refusal);
+        } else if value.get() == "null" {
+            if !record.takes_null(id) {
+                checker.fault(name, NOT_NULL);
+            }
+        } else {
+            checker.check(name, value.get(), &record.value(id));
+        }
+    }
 }
 
-impl Write<'_> {
-    fn given(&self, checker: &mut Checker<'_>, fields: &[Field]) {
-        for (name, value) in fields {
-            let Some(id) = self.catalog.find_column(self.id, name) else {
-                checker.fault(name, UNKNOWN);
-                continue;
-            };
-            let column = self.catalog.column(self.id, id);
-            if let Some(refusal) = self.refusal(id, column) {
-                checker.fault(name, refusal);
-            } else if value.get() == "null" && self.refuses_null(checker, id, column) {
-                checker.fault(name, NOT_NULL);
-            } else {
-                checker.check(name, value.get(), &self.slot(id, column));
-            }
-        }
+fn refusal(standing: Standing) -> Option<&'static str> {
+    match standing {
+        Standing::Given => None,
+        Standing::Unknown => Some(UNKNOWN),
+        Standing::Denied => Some("may not be set"),
+        Standing::Made => Some("is set by the database and cannot be given"),
+        Standing::Fixed => Some("cannot be set"),
     }
+}
 
-    fn refusal(&self, id: ColumnId, column: &Column) -> Option<&'static str> {
-        let may = |verb| self.catalog.can_column(self.role, self.id, id, verb);
-        if !may(self.verb) {
-            return Some(if may(Verb::Select) { "may not be set" } else { UNKNOWN });
-        }
-        if column.generated || column.identity == Identity::Always {
-            return Some("is set by the database and cannot be given");
-        }
-        (!column.updatable).then_some("cannot be set")
-    }
-
-    /// Whether triggers may change the row before its NOT NULLs and CHECKs count; or these are another server's matter.
-    fn is_uncertain(&self) -> bool {
-        let triggers = match self.verb {
-            Verb::Insert => self.relation.before_insert,
-            _ => self.relation.before_update,
-        };
-        triggers || self.relation.kind == RelationKind::Foreign
-    }
-
-    fn refuses_null(&self, checker: &Checker<'_>, id: ColumnId, column: &Column) -> bool {
-        // A JSON null is a value of json and jsonb.
-        if checker.is_json(column.type_oid) {
-            return false;
-        }
-        let by_check = || self.rules(id).iter().any(|rule| **rule == crate::catalog::Rule::NotNull);
-        // A domain's NOT NULL counts before triggers see the row.
-        checker.domain_refuses_null(column.type_oid)
-            || !self.is_uncertain() && (column.not_null || by_check())
-    }
-
-    fn rules(&self, id: ColumnId) -> Vec<&crate::catalog::Rule> {
-        let rules = self.relation.checks.iter().flat_map(|check| &check.rules);
-        rules.filter(|(column, _)| *column == id).map(|(_, rule)| rule).collect()
-    }
-
-    fn slot<'s>(&'s self, id: ColumnId, column: &Column) -> Slot<'s> {
-        Slot {
-            type_oid: column.type_oid,
-            max_length: column.max_length,
-            rules: if self.is_uncertain() { Vec::new() } else { self.rules(id) },
-            exact: &*column.type_name == "numeric",
-        }
-    }
-
-    /// NOT NULL columns that the body leaves out and nothing fills. A view does not say what its tables' columns need.
-    fn missing(&self, checker: &mut Checker<'_>, fields: &[Field], filled: &[Name]) {
-        if !matches!(self.relation.kind, RelationKind::Table | RelationKind::Partitioned) {
-            return;
-        }
-        for (at, column) in self.relation.columns.iter().enumerate() {
-            let name = column.name.as_str();
-            let made = column.default.is_some() || column.generated || column.identity != Identity::No;
-            let needed =
-                checker.domain_refuses_null(column.type_oid) || column.not_null && !self.is_uncertain();
-            let given = || fields.iter().any(|(n, _)| **n == *name) || filled.iter().any(|n| **n == *name);
-            // A column that the role has no right to is not named; PostgreSQL will refuse.
-            let may = |verb| self.catalog.can_column(self.role, self.id, ColumnId(at as u16), verb);
-            if needed && !made && !given() && (may(Verb::Insert) || may(Verb::Select)) {
-                checker.fault(name, REQUIRED);
-            }
+/// What a new record has to name, and the body leaves out.
+fn missing(record: &Record<'_>, checker: &mut Checker<'_>, fields: &[Field], filled: &[Name]) {
+    for (at, column) in record.columns() {
+        let name = column.name.as_str();
+        let given = || fields.iter().any(|(n, _)| **n == *name) || filled.iter().any(|n| **n == *name);
+        if record.is_required(at) && !given() {
+            checker.fault(name, REQUIRED);
         }
     }
 }

@@ -135,6 +135,8 @@ pub struct Column {
     pub type_name: Arc<str>,
     /// Characters, for `varchar(n)` and `char(n)`, also through domains.
     pub max_length: Option<u32>,
+    /// Of an array, as declared; PostgreSQL takes any. 0 for what is none, and where nothing is declared: views, domains.
+    pub dimensions: u16,
     /// NOT NULL of the column or of its domain.
     pub not_null: bool,
     /// The default expression as SQL, from `pg_get_expr`: the column's own, or else its domain's.

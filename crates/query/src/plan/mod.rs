@@ -27,12 +27,13 @@ mod write;
 
 use bedplate_core::Problem;
 
+pub use parents::Below;
 pub use tree::Plan;
 
-use crate::catalog::{Catalog, RoleId};
+use crate::catalog::{Catalog, RelationId, RoleId};
 use crate::gate::Gate;
 use crate::limits::Limits;
-use crate::request::Operation;
+use crate::request::{Operation, Style};
 use crate::statement::Planned;
 use planner::Planner;
 
@@ -67,4 +68,17 @@ pub fn resolve(
         Operation::Delete(delete) => planner.delete(delete).map(Plan::Delete),
         Operation::Call(call) => planner.call(call).map(Plan::Call),
     }
+}
+
+/// What the nested path from rows of `parent` to those of `child` offers a role; `None` when there is no such path, or more
+/// than one way that it could mean.
+pub fn below(
+    catalog: &Catalog,
+    role: RoleId,
+    gate: &dyn Gate,
+    limits: &Limits,
+    parent: RelationId,
+    child: RelationId,
+) -> Option<Below> {
+    Planner::new(catalog, role, gate, limits, Style::NATIVE).below_of(parent, child)
 }

@@ -18,6 +18,13 @@ struct Step<'a> {
     way: Way<'a>,
 }
 
+/// Where a nested path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Below {
+    /// The columns that a new row below gets from its parent; `None` where none can be made there.
+    pub filled: Option<Vec<ColumnId>>,
+}
+
 /// The path above a resource.
 pub(super) struct Path<'a> {
     steps: Vec<Step<'a>>,
@@ -41,6 +48,24 @@ impl<'a> Planner<'a> {
             steps.push(Step { relation: *id, key: self.parent_key(*id, &parent.key)?, way });
         }
         Ok(Some(Path { steps }))
+    }
+
+    /// What `parent/{key}/child` offers the role; `None` when there is no such path.
+    pub(super) fn below_of(&self, parent: RelationId, child: RelationId) -> Option<Below> {
+        let way = self.way_to(parent, child, None).ok()?;
+        let primary = &self.get(parent).primary_key;
+        if primary.is_empty() || !primary.iter().all(|column| self.reads(parent, *column)) {
+            return None;
+        }
+        let filled = match &way.relationship.via {
+            Via::ForeignKey { columns, on_source: false, .. } => {
+                let there = columns.iter().map(|(_, there)| *there);
+                let may = |column: &ColumnId| self.holds_on(child, *column, Verb::Insert);
+                there.clone().all(|column| may(&column)).then(|| there.collect())
+            }
+            _ => None,
+        };
+        Some(Below { filled })
     }
 
     fn parent_key(&self, id: RelationId, values: &[ValueRef]) -> Result<Vec<(ColumnId, ValueRef)>, Problem> {

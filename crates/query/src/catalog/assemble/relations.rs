@@ -137,6 +137,7 @@ fn column(scope: &mut Scope<'_>, catalog: &Catalog, row: &mut Cells<'_>) -> Resu
         generated,
         identity,
         comment: row.maybe()?.map(Into::into),
+        dimensions: row.number()?,
         grants,
         base: None,
         updatable: true,

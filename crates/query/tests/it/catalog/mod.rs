@@ -3,6 +3,7 @@
 mod objects;
 mod relationships;
 mod rules;
+mod schema;
 mod size;
 mod validate;
 

@@ -2,6 +2,8 @@
 
 use bedplate_core::FieldFaults;
 use bedplate_query::catalog::{Catalog, RelationId, RoleId};
+use bedplate_query::contract::{self, Record};
+use bedplate_query::gate::Verb;
 use bedplate_query::validate::{self, body};
 use bedplate_testkit::Database;
 
@@ -54,7 +56,7 @@ async fn all_faults_are_told_by_field() {
             "big must be a whole number",
             "born must be a date, for example 2026-11-20",
             "code must be at most 3 characters",
-            "counts.1.1 must be a whole number",
+            "counts.1 must be a whole number",
             "counts.2 must be a whole number",
             "during must be a range, for example \"[1,10)\"",
             "for_how_long must be a duration, for example P1DT2H or 1 day 2 hours",
@@ -88,44 +90,33 @@ async fn all_faults_are_told_by_field() {
     assert!(patch("{}").is_empty());
 }
 
-/// Every value that is refused must be refused by PostgreSQL as well, given the text it would get.
+/// What the edge lets through and what the published schema allows is the same; and a value that is refused although it has
+/// its type's form in JSON is refused by PostgreSQL as well.
 #[tokio::test]
-async fn nothing_is_refused_that_postgresql_accepts() {
+async fn the_edge_the_schema_and_postgresql_agree() {
     let database = Database::empty().await;
     let client = database.superuser().await;
     client.batch_execute(SCHEMA).await.unwrap();
     let catalog = load(&client, &["public"]).await;
     let id = relation(&catalog, "t");
     let admin: RoleId = catalog.find_role("supabase_admin").unwrap();
+    let schema = contract::schema::record(&Record::new(&catalog, Some(admin), id, Verb::Update), false);
     let texts = [
         "",
         " ",
         "a",
         "abc",
         "abcdefghijk",
-        "abc       ",
         "0",
-        "1",
-        "-1",
-        " 7 ",
-        "+5",
-        "1.0",
         "1.5",
         "1e2",
-        "100.004",
         "100.5",
-        "1e400",
-        "32768",
-        "99999999999",
         "NaN",
         "Infinity",
-        "-inf",
+        "-Infinity",
+        "inf",
         "true",
-        "T",
-        "of",
-        "o",
         "yes",
-        "2",
         "sad",
         "Sad",
         "open",
@@ -135,9 +126,7 @@ async fn nothing_is_refused_that_postgresql_accepts() {
         "2024-02-29",
         "20260228",
         "Feb 28 2026",
-        "2026-1-2",
         "tomorrow",
-        "epoch",
         "infinity",
         "2026-02-28T10:00:00Z",
         "2026-02-28 25:00",
@@ -155,9 +144,42 @@ async fn nothing_is_refused_that_postgresql_accepts() {
         "{1,2}",
         "(a,1)",
         "0x10",
-        "1_000",
         "tödlich",
     ];
+    let others = [
+        "0",
+        "1",
+        "-1",
+        "7",
+        "1.5",
+        "100.004",
+        "100",
+        "101",
+        "32767",
+        "32768",
+        "3000000000",
+        "99999999999999999999",
+        "9999.5",
+        "10000",
+        "true",
+        "false",
+        "[]",
+        "[1,2]",
+        "[null]",
+        "[\"ok\"]",
+        "[\"x\"]",
+        "[[1]]",
+        "{}",
+        "{\"zip\":7}",
+        "{\"zip\":\"7\"}",
+        "{\"street\":\"a\"}",
+        "{\"x\":1}",
+    ];
+    let values: Vec<String> = texts
+        .iter()
+        .map(|text| serde_json::Value::from(*text).to_string())
+        .chain(others.map(str::to_owned))
+        .collect();
     let columns = [
         "title",
         "age",
@@ -183,31 +205,65 @@ async fn nothing_is_refused_that_postgresql_accepts() {
     ];
     let (mut refused, mut accepted) = (0, 0);
     for column in columns {
-        for text in texts {
-            let fields = object(&serde_json::json!({ column: text }).to_string());
-            let ours = show(validate::update(&catalog, admin, id, &fields));
-            // As a literal of unknown type, which is read as a parameter would be.
-            let literal = format!("'{}'", text.replace('\'', "''"));
-            let value = |name| if name == column { literal.as_str() } else { "'filled'" };
-            let (title, needed) = (value("title"), value("needed"));
-            let sql = match column {
-                "title" | "needed" => {
-                    format!("insert into public.t (title, needed) values ({title}, {needed})")
-                }
-                _ => format!(
-                    "insert into public.t (title, needed, {column}) values ({title}, {needed}, {literal})"
-                ),
-            };
-            let theirs = client.batch_execute(&sql).await;
+        for json in &values {
+            let body = format!("{{\"{column}\": {json}}}");
+            let ours = show(validate::update(&catalog, admin, id, &object(&body)));
+            let allowed = super::schema::allows(&schema, &serde_json::from_str(&body).unwrap());
             if ours.is_empty() {
                 accepted += 1;
+                assert!(allowed, "{column} = {json}: accepted, and not by the schema");
+            } else if allowed {
+                refused += 1;
+                // A rule that JSON Schema has no words for: the calendar, a UUID's digits.
+                let literal = format!("'{}'", json.trim_matches('"').replace('\'', "''"));
+                let value = |name| if name == column { literal.as_str() } else { "'filled'" };
+                let more = if matches!(column, "title" | "needed") { "" } else { column };
+                let (comma, last) = if more.is_empty() { ("", "") } else { (", ", literal.as_str()) };
+                let (title, needed) = (value("title"), value("needed"));
+                let sql = format!(
+                    "insert into public.t (title, needed{comma}{more}) values ({title}, {needed}{comma}{last})"
+                );
+                assert!(client.batch_execute(&sql).await.is_err(), "{column} = {json}: we say {ours:?}");
             } else {
                 refused += 1;
-                assert!(theirs.is_err(), "{column} = {text:?}: we say {ours:?}");
             }
         }
     }
-    assert!(refused > 400 && accepted > 200, "{refused} refused, {accepted} passed on");
+    assert!(refused > 800 && accepted > 200, "{refused} refused, {accepted} passed on");
+}
+
+/// Examples keep what they are examples of.
+#[tokio::test]
+async fn examples_are_valid() {
+    let catalog = super::catalog_of(&format!(
+        "{SCHEMA}
+         create table public.patterns (id int primary key, slug text not null check (slug ~ '^[a-z]+$'));
+         create table public.odd (
+            id int primary key, n int not null check (n > 10 and n < 12), m numeric(3,2) not null check (m >= 2),
+            t text not null check (char_length(t) between 30 and 40), e public.mood not null, l public.mood[] not null,
+            a public.address not null, d date not null, j jsonb not null, neg int not null check (neg <= -5));"
+    ))
+    .await;
+    let admin = catalog.find_role("supabase_admin").unwrap();
+    for (name, verb) in
+        [("t", Verb::Insert), ("t", Verb::Update), ("odd", Verb::Insert), ("odd", Verb::Update)]
+    {
+        let id = relation(&catalog, name);
+        let record = Record::new(&catalog, Some(admin), id, verb);
+        let example = contract::sample::record(&record).unwrap();
+        let schema = contract::schema::record(&record, verb == Verb::Insert);
+        assert!(super::schema::allows(&schema, &example), "{example} is not by {schema}");
+        let fields = object(&example.to_string());
+        let checked = match verb {
+            Verb::Insert => validate::create(&catalog, admin, id, &fields),
+            _ => validate::update(&catalog, admin, id, &fields),
+        };
+        assert_eq!(show(checked), [""; 0], "{example}");
+    }
+    let record = Record::new(&catalog, Some(admin), relation(&catalog, "patterns"), Verb::Insert);
+    assert_eq!(contract::sample::record(&record), None, "no words are made up for a pattern");
+    let schema = contract::schema::record(&record, true);
+    assert_eq!(schema["properties"]["slug"]["pattern"], "^[a-z]+$");
 }
 
 #[tokio::test]
