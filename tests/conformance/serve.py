@@ -98,6 +98,7 @@ def configuration(settings, port):
         },
         "api": {"enabled": False, "request_headers": ["*"]},
         "log": {"level": "warn"},
+        "rate_limit": {"enabled": False},
         "rest": rest,
         "rest.app_settings": app_settings(settings),
         "env.production.access": {"require_rls": False},

@@ -155,6 +155,7 @@ class Server:
     SETTINGS = [
         "server.port=0", "server.admin_port=0", "rest.db_tx_end=rollback-allow-override", "rest.db_aggregates_enabled=true",
         "rest.db_plan_enabled=true", "database.statement_timeout_authenticated=2s", "limits.url_bytes=16KiB",
+        "rate_limit.enabled=false",
     ]
 
     def __init__(self, program):

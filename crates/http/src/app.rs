@@ -9,7 +9,8 @@ use crate::authenticate::{Anonymous, Authenticator};
 use crate::config::Config;
 use crate::cors::CorsPolicy;
 use crate::host_guard::HostGuard;
-use crate::metrics::{ClassMetrics, Metrics};
+use crate::metrics::{ClassMetrics, Metrics, Samples};
+use crate::rate_limit::Limiter;
 use crate::routes::{Mount, Route, Router};
 use crate::shutdown::Shutdown;
 
@@ -22,6 +23,7 @@ pub struct App {
     pub(crate) shutdown: Shutdown,
     pub(crate) cors: CorsPolicy,
     pub(crate) host_guard: Option<HostGuard>,
+    pub(crate) limiter: Option<Arc<Limiter>>,
     /// For requests that end before a route is known.
     pub(crate) unrouted: Arc<ClassMetrics>,
     /// For requests that HTTP itself could not read.
@@ -101,11 +103,17 @@ impl Builder {
         let metrics = self.metrics;
         let router = Router::build(self.routes, self.mounts, |class| metrics.class(class))?;
         let cors = CorsPolicy::new(&self.config.cors)?;
-        let host_guard = self.config.allowed_hosts.as_deref().map(HostGuard::new);
+        let host_guard = self.config.allowed_hosts.as_deref();
+        let host_guard = host_guard.map(|names| HostGuard::new(names, self.config.allow_addresses));
+        let limiter = self.config.rate_limits.as_ref().map(|limits| Arc::new(Limiter::new(limits)));
+        if let Some(limiter) = limiter.clone() {
+            metrics.register(move |samples: &mut Samples| limiter.samples(samples));
+        }
         Ok(Arc::new(App {
             router,
             cors,
             host_guard,
+            limiter,
             authenticator: self.authenticator,
             anonymous: Arc::new(Principal::anonymous("anon")),
             unrouted: metrics.class("unrouted"),

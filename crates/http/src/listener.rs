@@ -14,12 +14,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
+use crate::config::Limits;
 use crate::connection::{self, Connection};
-use crate::refusal;
 use crate::shutdown::Phase;
+use crate::{rate_limit, refusal};
 
-/// Files that are not connections: the database's sockets, static files, the logs, the admin listener.
-const FILES_KEPT: u64 = 128;
 /// How long the handshakes that are under way when the port closes have, at most: a round trip.
 const HANDSHAKE: Duration = Duration::from_millis(100);
 
@@ -43,7 +42,7 @@ impl Listener {
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(app.config.limits.backlog)?;
-        let slots = Arc::new(Semaphore::new(possible_connections(app.config.limits.connections)));
+        let slots = Arc::new(Semaphore::new(possible_connections(&app.config.limits)));
         Ok(Self {
             socket: TcpListener::from_std(socket.into())?,
             door: Door { app, slots, per_address: Arc::default() },
@@ -165,10 +164,9 @@ fn refuse_new(socket: &TcpListener) {
 impl Door {
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
         self.app.metrics.accepted.fetch_add(1, Relaxed);
-        let Some(place) = self.place(peer) else {
-            self.app.metrics.refused_connections.fetch_add(1, Relaxed);
-            refuse(stream, &self.app);
-            return;
+        let place = match self.place(peer) {
+            Ok(place) => place,
+            Err(full) => return refuse(stream, &self.app, full),
         };
         // Answers are written whole; waiting to fill a segment would only delay them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -181,16 +179,26 @@ impl Door {
         });
     }
 
-    fn place(&self, peer: IpAddr) -> Option<Place> {
-        let slot = Arc::clone(&self.slots).try_acquire_owned().ok()?;
+    fn place(&self, peer: IpAddr) -> Result<Place, Full> {
+        let slot = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Full::Listener)?;
         let exempt = peer.is_loopback() || self.app.config.trusted_proxies.iter().any(|n| n.contains(peer));
         let address = if exempt {
             None
         } else {
-            Some(Addresses::enter(&self.per_address, peer, self.app.config.limits.connections_per_address)?)
+            let most = self.app.config.limits.connections_per_address;
+            Some(Addresses::enter(&self.per_address, peer, most).ok_or(Full::Address)?)
         };
-        Some(Place { _slot: slot, _address: address })
+        Ok(Place { _slot: slot, _address: address })
     }
+}
+
+/// Which limit a new connection would break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// That of the listener, or of the process's files.
+    Listener,
+    /// That of the remote address.
+    Address,
 }
 
 /// A connection's share of the limits, given back on drop.
@@ -199,43 +207,49 @@ struct Place {
     _address: Option<AddressPlace>,
 }
 
-/// Open connections by remote address. Touched when a connection opens or ends, never by a request.
+/// Open connections by remote address, or by network where that is one customer's (IPv6). Touched when a connection opens or
+/// ends, never by a request.
 #[derive(Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+struct Addresses(Mutex<HashMap<u128, usize>>);
 
 struct AddressPlace {
     addresses: Arc<Addresses>,
-    peer: IpAddr,
+    network: u128,
 }
 
 impl Addresses {
     fn enter(this: &Arc<Self>, peer: IpAddr, most: usize) -> Option<AddressPlace> {
+        let network = rate_limit::network(peer);
         let mut counts = this.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(peer).or_default();
+        let count = counts.entry(network).or_default();
         if *count >= most {
             return None;
         }
         *count += 1;
-        Some(AddressPlace { addresses: Arc::clone(this), peer })
+        Some(AddressPlace { addresses: Arc::clone(this), network })
     }
 }
 
 impl Drop for AddressPlace {
     fn drop(&mut self) {
         let mut counts = self.addresses.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.peer) {
+        if let Some(count) = counts.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.peer);
+                counts.remove(&self.network);
             }
         }
     }
 }
 
 /// A connection over a limit gets its 503 if the socket takes it at once, and is closed.
-fn refuse(stream: TcpStream, app: &App) {
-    let problem =
-        Problem::new(&OVERLOADED).detail("Too many connections").retry_after(Duration::from_secs(1));
+fn refuse(stream: TcpStream, app: &App, full: Full) {
+    let (count, detail) = match full {
+        Full::Listener => (&app.metrics.refused_by_listener, "Too many connections"),
+        Full::Address => (&app.metrics.refused_by_address, "Too many connections from this address"),
+    };
+    count.fetch_add(1, Relaxed);
+    let problem = Problem::new(&OVERLOADED).detail(detail).retry_after(Duration::from_secs(1));
     let (_, message) = refusal::message(app, &problem, &bedplate_core::ids::new_request_id(), None);
     if let Err(error) = stream.try_write(&message) {
         tracing::debug!(%error, "refusing a connection");
@@ -249,10 +263,10 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// As many connections as wanted, or as the process may open files besides what else it needs.
-fn possible_connections(wanted: usize) -> usize {
+fn possible_connections(limits: &Limits) -> usize {
+    let (wanted, kept) = (limits.connections, limits.files_kept as u64);
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let possible =
-        limit.map_or(wanted, |files| wanted.min(files.saturating_sub(FILES_KEPT) as usize)).max(16);
+    let possible = limit.map_or(wanted, |files| wanted.min(files.saturating_sub(kept) as usize)).max(16);
     if possible < wanted {
         tracing::warn!(
             wanted,
@@ -280,5 +294,37 @@ mod tests {
         assert!(Addresses::enter(&addresses, peer, 2).is_some());
         drop(second);
         assert!(addresses.0.lock().unwrap().is_empty());
+    }
+
+    /// B-04: a customer has 2^64 addresses of IPv6, and one share.
+    #[test]
+    fn b04_a_network_of_ipv6_has_one_share() {
+        let addresses = Arc::new(Addresses::default());
+        let enter = |peer: &str| Addresses::enter(&addresses, peer.parse().unwrap(), 1);
+        let first = enter("2001:db8:0:1::1");
+        assert!(first.is_some());
+        assert!(enter("2001:db8:0:1:ffff::2").is_none());
+        assert!(enter("2001:db8:0:2::1").is_some());
+        let mapped = enter("::ffff:192.0.2.1");
+        assert!(mapped.is_some() && enter("192.0.2.1").is_none(), "one address, however it is written");
+    }
+
+    #[tokio::test]
+    async fn b04_an_address_over_its_share_is_told_apart_from_a_full_listener() {
+        let mut config = crate::config::Config::default();
+        config.limits.connections = 16;
+        config.limits.connections_per_address = 10;
+        config.trusted_proxies = vec!["198.51.100.0/24".parse().unwrap()];
+        let app = App::builder(config).build().unwrap();
+        let door = Door { app, slots: Arc::new(Semaphore::new(16)), per_address: Arc::default() };
+        let peer = IpAddr::from([203, 0, 113, 7]);
+        let mut held: Vec<Place> = (0..10).map(|_| door.place(peer).unwrap()).collect();
+        assert_eq!(door.place(peer).err(), Some(Full::Address));
+        assert_eq!(door.slots.available_permits(), 6, "who is refused takes no slot");
+        let proxy = IpAddr::from([198, 51, 100, 1]);
+        held.extend((0..6).map(|_| door.place(proxy).unwrap()));
+        assert_eq!(door.place(proxy).err(), Some(Full::Listener));
+        held.clear();
+        assert!(door.place(peer).is_ok());
     }
 }

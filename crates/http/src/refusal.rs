@@ -65,7 +65,7 @@ pub(crate) fn message(
         response.headers.insert(REQUEST_ID, id);
     }
     app.cors.apply(None, &mut response.headers);
-    security_headers::apply(&mut response.headers, false, false);
+    security_headers::apply(&mut response.headers, app.config.https, false);
     response.headers.insert(CONNECTION, CLOSE);
     (response.status, encode(&response))
 }

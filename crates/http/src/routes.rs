@@ -75,6 +75,7 @@ pub(crate) struct Options {
     pub(crate) deadline: Option<Duration>,
     pub(crate) body_limit: Option<usize>,
     pub(crate) sql_path_below: bool,
+    pub(crate) calls_below: Option<&'static str>,
 }
 
 impl Mount {
@@ -106,6 +107,13 @@ impl Mount {
     #[must_use]
     pub fn sql_path_below(mut self) -> Self {
         self.options.sql_path_below = true;
+        self
+    }
+
+    /// The segment below the prefix under which functions are called: they have a rate limit of their own.
+    #[must_use]
+    pub fn calls_below(mut self, segment: &'static str) -> Self {
+        self.options.calls_below = Some(segment);
         self
     }
 
