@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::layer::Raw;
 use crate::secrets::{ConnectionUrl, Resolver, reference};
-use crate::{ByteSize, Network, format_duration, parse_duration};
+use crate::{ByteSize, Network, Rate, format_duration, parse_duration};
 
 /// How a type is described to people and to editors.
 #[derive(Debug, Clone)]
@@ -149,6 +149,22 @@ impl Field for ByteSize {
 
     fn read(raw: &Raw, _: &mut Reading<'_>) -> Result<Self, String> {
         let what = "a size such as \"2MiB\" or \"32KiB\"";
+        Self::parse(text(what, raw)?).map_or_else(|| expected(what, raw), Ok)
+    }
+
+    fn show(&self) -> Value {
+        self.to_string().into()
+    }
+}
+
+impl Field for Rate {
+    fn kind() -> Kind {
+        let pattern = "^(off|[0-9_]+ ?/ ?([0-9]*(d|h|m|s))+)$";
+        Kind::new("rate", json!({ "type": "string", "pattern": pattern }))
+    }
+
+    fn read(raw: &Raw, _: &mut Reading<'_>) -> Result<Self, String> {
+        let what = "a rate of whole seconds such as \"300/10s\" or \"20/1m\", or \"off\"";
         Self::parse(text(what, raw)?).map_or_else(|| expected(what, raw), Ok)
     }
 

@@ -38,4 +38,4 @@ pub use secrets::ConnectionUrl;
 pub use sections::Settings;
 pub use suggest::nearest;
 pub use table::{Key, Section, keys};
-pub use units::{ByteSize, format_duration, parse_duration};
+pub use units::{ByteSize, Rate, format_duration, parse_duration};

@@ -1,4 +1,4 @@
-//! Durations and sizes as people write them: `30s`, `1m30s`, `2MiB`.
+//! Durations, sizes and rates as people write them: `30s`, `1m30s`, `2MiB`, `300/10s`.
 
 use std::fmt;
 use std::time::Duration;
@@ -94,6 +94,55 @@ pub fn format_duration(duration: Duration) -> String {
     out
 }
 
+/// So many requests in a time, written `300/10s`; `off` is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    Off,
+    /// Both at least 1; the time at most a day.
+    Of {
+        requests: u32,
+        seconds: u32,
+    },
+}
+
+impl Rate {
+    const DAY: u32 = 86_400;
+    /// One for each microsecond: what is more cannot be told apart from no limit.
+    const FASTEST: u32 = 1_000_000;
+
+    pub(crate) const fn of(requests: u32, seconds: u32) -> Self {
+        Self::Of { requests, seconds }
+    }
+
+    /// Whole seconds only: that is what the headers can say.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("off") {
+            return Some(Self::Off);
+        }
+        let (requests, time) = text.split_once('/')?;
+        let requests: u32 = requests.trim().replace('_', "").parse().ok()?;
+        // `300/s` and `20/m` mean one of the unit.
+        let time = time.trim();
+        let bare = time.starts_with(|c: char| c.is_ascii_alphabetic());
+        let time = if bare { parse_duration(&format!("1{time}")) } else { parse_duration(time) }?;
+        let seconds = u32::try_from(time.as_secs()).ok().filter(|s| (1..=Self::DAY).contains(s))?;
+        let sensible = (1..=seconds.saturating_mul(Self::FASTEST)).contains(&requests);
+        (time.subsec_nanos() == 0 && sensible).then_some(Self::Of { requests, seconds })
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => f.write_str("off"),
+            Self::Of { requests, seconds } => {
+                write!(f, "{requests}/{}", format_duration(Duration::from_secs(u64::from(*seconds))))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +166,33 @@ mod tests {
         for bad in ["", "30", "s", "-1s", "5 minutes", "1y", "99999999999999999999s", "18446744073709551615d"]
         {
             assert_eq!(parse_duration(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn rates_read_as_people_write_them() {
+        assert_eq!(Rate::parse("300/10s"), Some(Rate::of(300, 10)));
+        assert_eq!(Rate::parse("1_000 / 1m30s"), Some(Rate::of(1_000, 90)));
+        assert_eq!(Rate::parse("5/m"), Some(Rate::of(5, 60)));
+        assert_eq!(Rate::parse("OFF"), Some(Rate::Off));
+        for bad in [
+            "",
+            "300",
+            "/10s",
+            "0/1s",
+            "1/0s",
+            "1/500ms",
+            "1/1s500ms",
+            "1/2d",
+            "2000000/1s",
+            "-1/1s",
+            "1/",
+            "none",
+        ] {
+            assert_eq!(Rate::parse(bad), None, "{bad}");
+        }
+        for text in ["off", "300/10s", "20/1m30s", "7/1d"] {
+            assert_eq!(Rate::parse(text).unwrap().to_string(), text);
         }
     }
 

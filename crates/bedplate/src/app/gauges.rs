@@ -8,13 +8,15 @@ use bedplate_db::Pool;
 use bedplate_http::{Collector, Samples};
 
 /// Holds weak references: metrics must not keep the engine alive.
-pub fn collector(data: &Arc<Data>, loader: &Arc<Loader>) -> impl Collector {
-    let (data, loader) = (Arc::downgrade(data), Arc::downgrade(loader));
+pub fn collector(data: &Arc<Data>, loader: &Arc<Loader>, vital: &Pool) -> impl Collector {
+    let (data, loader, vital) = (Arc::downgrade(data), Arc::downgrade(loader), vital.clone());
     move |samples: &mut Samples| {
         if let Some(data) = Weak::upgrade(&data) {
             let pools = data.pools();
             pool("read", &pools.read, samples);
             pool("write", &pools.write, samples);
+            pool("vital", &vital, samples);
+            budgets(&data, samples);
             let plans = data.snapshot().cached_plans() as f64;
             samples.gauge("bedplate_plans_cached", "Plans in the cache of the present catalog.", &[], plans);
         }
@@ -56,6 +58,14 @@ fn pool(name: &'static str, pool: &Pool, samples: &mut Samples) {
     for (reason, count) in &metrics.closed {
         let labels = [("pool", name), ("reason", *reason)];
         samples.counter("bedplate_pool_closed", "Connections closed, by reason.", &labels, *count);
+    }
+}
+
+fn budgets(data: &Data, samples: &mut Samples) {
+    for (budget, count) in data.refusals() {
+        let labels = [("budget", budget)];
+        let help = "Requests refused because they would exceed a budget.";
+        samples.counter("bedplate_budget_refusals", help, &labels, count);
     }
 }
 

@@ -2,8 +2,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use super::{checks, ms, secs};
+use crate::field::choices;
 use crate::table::section;
 use crate::{ByteSize, Network};
+
+choices! {
+    /// How trusted proxies say who the client is.
+    pub enum ForwardedHeader {
+        /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+        XForwardedFor = "x-forwarded-for",
+        /// `Forwarded` (RFC 7239).
+        Forwarded = "forwarded",
+    }
+}
 
 section! {
     /// The HTTP listeners and their time limits.
@@ -19,10 +30,13 @@ section! {
         admin_host: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
         /// Port of the admin listener; 0 takes a free one.
         admin_port: u16 = 54322;
-        /// Peers whose `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded` headers are believed.
+        /// Peers that are believed when they say for which client they speak, and whether it came by TLS.
         trusted_proxies: Vec<Network> = Vec::new();
+        /// Header in which those peers write whom they speak for. The other one is not read: a proxy passes it on as the
+        /// client sent it.
+        forwarded_header: ForwardedHeader = ForwardedHeader::XForwardedFor;
         /// Host names this server answers to, without port; empty: any. `bedplate dev` answers to localhost only, and to
-        /// these.
+        /// these. The admin listener answers to localhost, to IP addresses, and to these.
         allowed_hosts: Vec<String> = Vec::new(), check(checks::host_names);
         /// Origins that browsers may call from, such as `https://app.example.com`. Empty: none; `bedplate dev` also
         /// allows localhost.
@@ -48,7 +62,7 @@ section! {
         shutdown_grace: Duration = secs(30), range(Duration::ZERO, secs(600));
         /// Open connections in all.
         max_connections: usize = 10_000, range(1, 1_000_000);
-        /// Open connections from one address.
+        /// Open connections from one address (of IPv6, from one network of 64 bits).
         connections_per_address: usize = 128, range(1, 1_000_000);
         /// Requests in work at once; more are answered 503 with Retry-After.
         max_in_flight: usize = 1_024, range(1, 1_000_000);
