@@ -10,6 +10,7 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::Range;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -59,6 +60,8 @@ pub(crate) struct Framed<S> {
     carry: BytesMut,
     /// How many bytes of `carry` were passed.
     passed: usize,
+    /// Bytes of the head that is next, to be spelled out before it is judged again.
+    respell: Option<Range<usize>>,
     /// What to answer in place of hyper's empty refusal.
     fault: Option<Fault>,
     refusal: Option<Bytes>,
@@ -81,6 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
             next: Next::Head,
             carry: BytesMut::new(),
             passed: 0,
+            respell: None,
             fault: None,
             refusal: None,
             timer: Box::pin(sleep_until(first)),
@@ -168,6 +172,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
                         self.begin_head();
                         return at;
                     }
+                    Verdict::Respell(query) => {
+                        self.respell = Some(query);
+                        return at;
+                    }
                     Verdict::Refused(fault) => {
                         self.fault = Some(fault);
                         self.next = Next::Refuse;
@@ -234,12 +242,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
 
     /// Judges what is waiting. After this, bytes are passed, or more must be read, or `next` says it is over.
     fn judge_carry(&mut self) {
-        let carry = std::mem::take(&mut self.carry);
-        self.passed = self.judge(&carry);
-        self.carry = carry;
+        loop {
+            let carry = std::mem::take(&mut self.carry);
+            self.passed = self.judge(&carry);
+            self.carry = carry;
+            if !self.respell_carry(self.passed) || self.passed > 0 {
+                break;
+            }
+        }
         if self.passed > 0 && self.head_since.is_none() {
             self.connection.head_pending.store(false, Relaxed);
         }
+    }
+
+    /// Spells out the query of the head that begins at `at`. False when there is nothing to do.
+    fn respell_carry(&mut self, at: usize) -> bool {
+        let Some(query) = self.respell.take() else { return false };
+        let rest = self.carry.split_off(at + query.end);
+        let spelled = head::respell(&self.carry[at + query.start..]);
+        self.carry.truncate(at + query.start);
+        self.carry.extend_from_slice(&spelled);
+        self.carry.unsplit(rest);
+        true
     }
 
     /// Reads straight into hyper's buffer and judges there: the usual way, without a copy. What hyper may not
@@ -256,7 +280,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Framed<S> {
         let passed = self.judge(&buf.filled()[start..]);
         self.carry.extend_from_slice(&buf.filled()[start + passed..]);
         buf.set_filled(start + passed);
-        Poll::Ready(Ok(passed > 0))
+        if self.respell_carry(0) && passed == 0 {
+            self.judge_carry();
+            self.deliver(buf);
+        }
+        Poll::Ready(Ok(buf.filled().len() > start))
     }
 
     /// Reads the rest of a head that came in pieces. True when the stream is over or there may be something new

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use bedplate_core::problem::{HEADERS_TOO_LARGE, URI_TOO_LONG};
 use bedplate_core::{Code, Problem};
@@ -51,6 +52,9 @@ pub(crate) enum Verdict {
         framing: Framing,
     },
     Partial,
+    /// The head is complete, but in its query (these bytes of it) stand characters as they are that a URL spells in percent:
+    /// [`respell`] them and check again.
+    Respell(Range<usize>),
     Refused(Fault),
 }
 
@@ -68,7 +72,10 @@ pub(crate) fn check(bytes: &[u8], limits: &Limits) -> Verdict {
         Ok(httparse::Status::Complete(len)) if len > limits.head_bytes => head_too_long(limits),
         Ok(httparse::Status::Complete(len)) => match judge(&bytes[..len], &request, limits) {
             Ok(framing) => return Verdict::Complete { len, framing },
-            Err(fault) => fault,
+            Err(fault) => match respellable(bytes, request.path.unwrap_or_default()) {
+                Some(query) => return Verdict::Respell(query),
+                None => fault,
+            },
         },
         Ok(httparse::Status::Partial) => match judge_partial(bytes, limits) {
             Some(fault) => fault,
@@ -170,6 +177,39 @@ fn check_target(method: &str, target: &str) -> Result<(), Fault> {
     if readable { Ok(()) } else { Err(Fault::malformed(unreadable_target(target))) }
 }
 
+/// What curl sends as it was typed (`select=data->>name`, `in.("a","b")`), and every browser spells in percent. It
+/// can mean nothing else in a query, so it need not be refused.
+const TYPED: [u8; 3] = *b"\"<>";
+
+/// Where the query of a target stands, when [`TYPED`] characters in it are all that is wrong with the target.
+fn respellable(bytes: &[u8], target: &str) -> Option<Range<usize>> {
+    let query_at = target.find('?')? + 1;
+    // A fragment is for the client alone (RFC 9110 §4.2.5): what follows a # is not guessed at.
+    let plain = target.starts_with('/') && !target.contains('#');
+    if !plain || !target[query_at..].bytes().any(|b| TYPED.contains(&b)) {
+        return None;
+    }
+    // The path keeps its characters: there they are refused.
+    let spelled = respell(&target.as_bytes()[query_at..]);
+    let whole = [&target.as_bytes()[..query_at], &spelled].concat();
+    http::Uri::try_from(whole).ok()?;
+    let start = memchr::memmem::find(bytes, target.as_bytes())? + query_at;
+    Some(start..start + target.len() - query_at)
+}
+
+/// Spells the [`TYPED`] characters among `query` in percent.
+pub(crate) fn respell(query: &[u8]) -> Vec<u8> {
+    let mut spelled = Vec::with_capacity(query.len() + 32);
+    for byte in query {
+        if TYPED.contains(byte) {
+            spelled.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            spelled.push(*byte);
+        }
+    }
+    spelled
+}
+
 /// RFC 3986 §2.1: what no part of a URL may hold as it is, is percent-encoded. Browsers do that; a URL typed into
 /// curl is sent as it is.
 fn unreadable_target(target: &str) -> String {
@@ -258,6 +298,7 @@ mod tests {
             Verdict::Refused(fault) => fault.code.status,
             Verdict::Complete { .. } => 200,
             Verdict::Partial => 100,
+            Verdict::Respell(_) => 300,
         }
     }
 
@@ -275,6 +316,17 @@ mod tests {
         assert_eq!(code("GET / HTTP/1.0\r\n\r\n"), 200);
         assert_eq!(code("GET /a?x={} HTTP/1.1\r\nhost: x\r\n\r\n"), 200);
         assert_eq!(code("GET / HTTP/1.1\r\nhos"), 100);
+    }
+
+    #[test]
+    fn what_curl_sends_as_typed_is_spelled_out_in_the_query_alone() {
+        let head = "GET /a?select=b->>c&d=in.(\"x\") HTTP/1.1\r\nhost: x\r\n\r\n";
+        let Verdict::Respell(query) = judged(head) else { panic!("{:?}", judged(head)) };
+        assert_eq!(&head[query.clone()], "select=b->>c&d=in.(\"x\")");
+        assert_eq!(respell(&head.as_bytes()[query]), b"select=b-%3E%3Ec&d=in.(%22x%22)");
+        for refused in ["/<a>?b=c", "/<a>?b=<", "http://x/a?b=<", "/a?b=<#c", "/a\x7f?b=<"] {
+            assert_eq!(code(&format!("GET {refused} HTTP/1.1\r\nhost: x\r\n\r\n")), 400, "{refused:?}");
+        }
     }
 
     #[test]

@@ -276,7 +276,7 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
         drop_body(&mut response);
     }
     exchange.status = Some(response.status);
-    let Response { status, headers, body } = response;
+    let Response { status, headers, body, reason } = response;
     let outgoing = match body {
         Body::Stream(_) => Outgoing::new(body, Some(exchange)),
         Body::Empty => {
@@ -291,6 +291,9 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
     let mut answer = hyper::Response::new(outgoing);
     *answer.status_mut() = status;
     *answer.headers_mut() = headers;
+    if let Some(reason) = reason {
+        answer.extensions_mut().insert(reason);
+    }
     answer
 }
 

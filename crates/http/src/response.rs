@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, StreamBody};
+use hyper::ext::ReasonPhrase;
 
 use crate::exchange::Exchange;
 
@@ -20,6 +21,8 @@ pub struct Response {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Body,
+    /// Instead of the status's usual words on HTTP/1 (RFC 9112 §4); HTTP/2 has none.
+    pub reason: Option<ReasonPhrase>,
 }
 
 #[derive(Debug, Default)]
@@ -34,7 +37,7 @@ pub enum Body {
 impl Response {
     pub fn new(status: StatusCode, body: Body) -> Self {
         // Room for what the pipeline adds, so that the map does not grow and hash itself anew.
-        Self { status, headers: HeaderMap::with_capacity(12), body }
+        Self { status, headers: HeaderMap::with_capacity(12), body, reason: None }
     }
 
     /// No body, for example 204 or 304.
@@ -68,6 +71,16 @@ impl Response {
         let mut response = Self::new(status, Body::Stream(body.boxed_unsync()));
         response.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response
+    }
+
+    /// The words after the status. Those that a status line cannot hold, or that are longer than anybody reads, are
+    /// left out.
+    #[must_use]
+    pub fn reason(mut self, words: &str) -> Self {
+        self.reason = Some(words)
+            .filter(|w| (1..=256).contains(&w.len()))
+            .and_then(|w| ReasonPhrase::try_from(w.as_bytes()).ok());
+        self
     }
 
     #[must_use]

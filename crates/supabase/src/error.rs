@@ -113,11 +113,13 @@ pub(crate) struct Rendered {
     pub said: Said,
     /// Headers that a raised PGRST error asks for.
     pub headers: Vec<(String, String)>,
+    /// The words after the status, where SQL chose them.
+    pub reason: Option<String>,
 }
 
 impl Rendered {
     pub fn new(status: u16, code: impl Into<String>, said: Said) -> Self {
-        Self { status, code: code.into(), said, headers: Vec::new() }
+        Self { status, code: code.into(), said, headers: Vec::new(), reason: None }
     }
 }
 
@@ -132,6 +134,9 @@ pub fn render(problem: &Problem, _: Occurrence<'_>) -> Response {
         "message": rendered.said.message,
     });
     let mut response = Response::json(status, body.to_string());
+    if let Some(reason) = &rendered.reason {
+        response = response.reason(reason);
+    }
     if let Ok(value) = HeaderValue::try_from(format!("PostgREST; error={}", rendered.code)) {
         response.headers.insert(HeaderName::from_static("proxy-status"), value);
     }

@@ -45,14 +45,45 @@ async fn ambiguous_requests_get_one_answer_and_the_connection_closes() {
 async fn a_character_that_must_be_encoded_is_named() {
     let server = plain();
     for (target, told) in [
-        ("/ok?select=meta->>color", "'>' in a URL must be written as %3E"),
-        ("/ok?a=in.(\"x\")", "'\"' in a URL must be written as %22"),
-        ("/ok?a=lt.<5", "'<' in a URL must be written as %3C"),
+        ("/o>k?a=b", "'>' in a URL must be written as %3E"),
+        ("/<ok", "'<' in a URL must be written as %3C"),
+        ("/ok?a=<#b", "'<' in a URL must be written as %3C"),
         ("ok", "The request target is not a path or a URL"),
     ] {
         let answers = server.raw(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         assert_eq!(answers[0].problem(400, "malformed_http")["detail"], told, "{target}");
     }
+}
+
+/// curl sends `->>` and quotation marks as they were typed; PostgREST's documentation is full of such lines.
+#[tokio::test]
+async fn a_query_as_curl_sends_it_is_read() {
+    let server = plain();
+    let typed = "/echo/x?select=meta->>color&a=in.(\"x\")&b=lt.<5";
+    let spelled = "select=meta-%3E%3Ecolor&a=in.(%22x%22)&b=lt.%3C5";
+    let get = format!("GET {typed} HTTP/1.1\r\nHost: x\r\n\r\n");
+    let post = format!("POST {typed} HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\na->>b");
+    let plain = "GET /ok HTTP/1.1\r\nHost: x\r\n\r\n";
+    let last = "GET /ok HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    let answers = server.raw(format!("{get}{plain}{post}{get}{last}")).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses, [200; 5]);
+    for at in [0, 2, 3] {
+        assert_eq!(answers[at].json()["query"], spelled);
+    }
+    assert_eq!(answers[2].json()["body"], "a->>b", "a body is left alone");
+
+    let mut stream = server.connect().await;
+    for piece in post.as_bytes().chunks(7) {
+        stream.write_all(piece).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    let answer = read_one(&mut stream).await.unwrap();
+    assert_eq!((answer.status, answer.json()["body"].as_str()), (200, Some("a->>b")));
+    // It is as long as it is spelled.
+    let long = format!("GET /echo/x?{} HTTP/1.1\r\nHost: x\r\n\r\n", ">".repeat(3000));
+    server.raw(long).await[0].problem(414, "uri_too_long");
 }
 
 #[tokio::test]

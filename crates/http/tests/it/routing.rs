@@ -1,6 +1,8 @@
-use http::Request;
+use bedplate_http::{Access, App, Response, Route, handler_fn};
+use http::{Method, Request, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::server::plain;
+use crate::server::{config, plain, start};
 
 #[tokio::test]
 async fn routes_answer_their_methods_and_say_which() {
@@ -56,4 +58,18 @@ async fn a_front_door_gets_everything_below_its_prefix() {
     for bad in ["/echo/%c0%af", "/echo/%", "/echo/%00"] {
         server.get(bad).await.problem(400, "malformed_request");
     }
+}
+
+#[tokio::test]
+async fn a_response_may_choose_the_words_of_its_status() {
+    let handler = handler_fn(|_, _| async {
+        Ok(Response::empty(StatusCode::PAYMENT_REQUIRED).reason("The bill is not paid"))
+    });
+    let route = Route::new(&[Method::GET], "/bill", "test.bill", Access::Public, handler);
+    let server = start(App::builder(config()).routes(vec![route]));
+    let mut stream = server.connect().await;
+    stream.write_all(b"GET /bill HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 402 The bill is not paid\r\n"), "{answer}");
 }

@@ -15,7 +15,11 @@ pub(super) fn translate(error: &DbError, known: u16) -> Rendered {
         details: error.detail.clone().map(Value::String),
         hint: error.hint.clone(),
     };
-    Rendered::new(status(error, known), error.code.clone(), said)
+    let status = status(error, known);
+    // `raise sqlstate 'PT402' using message = 'Payment Required'`: the message is the status's words too.
+    let chosen = error.code.strip_prefix("PT").is_some_and(|digits| digits.parse() == Ok(status));
+    let reason = chosen.then(|| error.message.clone());
+    Rendered { reason, ..Rendered::new(status, error.code.clone(), said) }
 }
 
 /// PostgREST's table; the first row that fits counts.
@@ -78,17 +82,18 @@ fn raised(error: &DbError) -> Rendered {
     let Some(detail) = &error.detail else {
         return unreadable("DETAIL is missing in the RAISE statement".into(), DETAIL);
     };
-    let parse_detail = || -> Option<(u16, Vec<(String, String)>)> {
+    let parse_detail = || -> Option<(u16, Vec<(String, String)>, Option<String>)> {
         let detail: Value = serde_json::from_str(detail).ok()?;
         let status = u16::try_from(detail.get("status")?.as_u64()?).ok()?;
         let pairs = detail.get("headers")?.as_object()?.iter();
         let headers = pairs.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-        Some((status, headers.collect::<Option<_>>()?))
+        let reason = detail.get("status_text").and_then(Value::as_str).map(str::to_owned);
+        Some((status, headers.collect::<Option<_>>()?, reason))
     };
-    let Some((status, headers)) = parse_detail() else {
+    let Some((status, headers, reason)) = parse_detail() else {
         return unreadable(format!("Invalid JSON value for DETAIL: '{detail}'"), DETAIL);
     };
-    Rendered { status, code, said, headers }
+    Rendered { status, code, said, headers, reason }
 }
 
 fn unreadable(details: String, hint: &str) -> Rendered {

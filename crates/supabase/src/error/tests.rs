@@ -86,6 +86,29 @@ fn sql_has_full_control_with_the_code_pgrst() {
 }
 
 #[test]
+fn sql_may_choose_the_words_of_the_status() {
+    let words = |code: &str, message: &str, detail: Option<&str>| {
+        let response =
+            render(&database(code, message, detail), Occurrence { request_id: "r", instance: None });
+        response.reason.map(|reason| String::from_utf8(reason.as_bytes().to_vec()).unwrap())
+    };
+    assert_eq!(words("PT402", "Payment Required", None).as_deref(), Some("Payment Required"));
+    let body = r#"{"code":"1","message":"m"}"#;
+    let detail = r#"{"status":419,"status_text":"Page Expired","headers":{}}"#;
+    assert_eq!(words("PGRST", body, Some(detail)).as_deref(), Some("Page Expired"));
+    // Not words, not asked for, or not a status that can be: the usual words stay.
+    for (code, message) in [
+        ("PT402", "a\r\nSet-Cookie: b=c"),
+        ("PT402", ""),
+        ("PTxxx", "Payment Required"),
+        ("23505", "duplicate key"),
+    ] {
+        assert_eq!(words(code, message, None), None, "{code} {message}");
+    }
+    assert_eq!(words("PT402", &"x".repeat(300), None), None);
+}
+
+#[test]
 fn tokens_are_refused_with_a_challenge() {
     let (status, body, headers) = rendered(&Problem::new(&FORBIDDEN).caused_by(Refusal::Expired));
     assert_eq!(
