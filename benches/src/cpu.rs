@@ -32,6 +32,30 @@ pub fn resident(pid: u32) -> Outcome<u64> {
     kib.map(|kib| kib * 1024).ok_or_else(|| format!("/proc/{pid}/status has no VmRSS"))
 }
 
+/// The processors' time so far, in clock ticks: all of it, and what the host gave to others while this machine had work
+/// ("steal", proc(5) on /proc/stat).
+#[derive(Debug, Clone, Copy)]
+pub struct Processors {
+    total: u64,
+    stolen: u64,
+}
+
+impl Processors {
+    pub fn now() -> Outcome<Self> {
+        let text = fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
+        let line = text.lines().next().unwrap_or_default();
+        // user, nice, system, idle, iowait, irq, softirq, steal; the guests' time after them is in user already.
+        let ticks: Vec<u64> = line.split_whitespace().skip(1).take(8).flat_map(str::parse).collect();
+        Ok(Self { total: ticks.iter().sum(), stolen: ticks.get(7).copied().unwrap_or_default() })
+    }
+
+    /// The share of the time since `earlier` that the host took, 0 to 1.
+    pub fn stolen_since(self, earlier: Self) -> f64 {
+        let total = self.total.saturating_sub(earlier.total).max(1);
+        self.stolen.saturating_sub(earlier.stolen) as f64 / total as f64
+    }
+}
+
 struct Process {
     parent: u32,
     /// Clock ticks of the process itself, all threads.

@@ -131,9 +131,24 @@ const CONTENDERS: [Contender; 5] = [
     Contender::Postgrest,
 ];
 
+/// Above this share of stolen time rates and ratios say more of the host than of what was measured.
+const STOLEN: f64 = 0.05;
+
+fn host(facts: &Facts) -> String {
+    let Some(stolen) = median(facts.stolen.clone()) else { return String::new() };
+    let most = facts.stolen.iter().copied().fold(0.0, f64::max);
+    let verdict = if stolen > STOLEN { "; too much to compare with other runs (--quiet 5)" } else { "" };
+    format!(
+        "The host took {:.1} % of the processors' time for others (median; {:.1} % at most){verdict}\n",
+        stolen * 100.0,
+        most * 100.0
+    )
+}
+
 /// The tables, in Markdown.
 pub fn tables(facts: &Facts, cells: &[Cell]) -> String {
     let mut text = format!("PostgreSQL {}, {} cores; medians over the rounds\n", facts.postgres, facts.cores);
+    text.push_str(&host(facts));
     let mut connections: Vec<usize> = cells.iter().map(|cell| cell.connections).collect();
     connections.sort_unstable();
     connections.dedup();
