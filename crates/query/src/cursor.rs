@@ -51,6 +51,8 @@ pub struct Binding<'a> {
 pub struct Keys {
     current: LessSafeKey,
     previous: Option<LessSafeKey>,
+    /// For [`Keys::digest`].
+    tags: LessSafeKey,
 }
 
 impl std::fmt::Debug for Keys {
@@ -66,7 +68,12 @@ impl Keys {
     /// # Errors
     /// An internal problem when the cryptographic library refuses the key.
     pub fn new(current: &Secret, previous: Option<&Secret>) -> Result<Self> {
-        Ok(Self { current: derive(current)?, previous: previous.map(derive).transpose()? })
+        let of_cursors = |secret| derive(secret, b"bedplate page cursor 1");
+        Ok(Self {
+            current: of_cursors(current)?,
+            previous: previous.map(of_cursors).transpose()?,
+            tags: derive(current, b"bedplate entity tag 1")?,
+        })
     }
 
     /// A cursor as text (base64url). `None` when the order keys are longer than a URL could carry (4 KiB): such a list
@@ -77,6 +84,15 @@ impl Keys {
         self.current.seal_in_place_append_tag(nonce, Aad::from(aad), &mut bytes).ok()?;
         bytes.insert(0, VERSION);
         Some(BASE64_URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// A digest of an answer, for its entity tag: the same on every server with the same secret. It is the authentication tag
+    /// over the answer and no text, which without the key nobody can tell from chance, so nobody can make two answers with
+    /// one tag (RFC 8452 §9). `None`: the cryptographic library refuses an answer of its size, which then has no tag.
+    pub fn digest(&self, answer: &[u8]) -> Option<[u8; 16]> {
+        let nonce = Nonce::assume_unique_for_key(*b"entity tag 1");
+        let tag = self.tags.seal_in_place_separate_tag(nonce, Aad::from(answer), &mut []).ok()?;
+        tag.as_ref().try_into().ok()
     }
 
     /// Reads a cursor that was sealed for an equal binding.
@@ -106,9 +122,9 @@ fn invalid() -> Problem {
         .hint("Use meta.next_cursor or meta.prev_cursor unchanged with the rest of the query, or start without a cursor")
 }
 
-fn derive(secret: &Secret) -> Result<LessSafeKey> {
+fn derive(secret: &Secret, label: &[u8]) -> Result<LessSafeKey> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    let derived = hmac::sign(&key, b"bedplate page cursor 1");
+    let derived = hmac::sign(&key, label);
     let key = UnboundKey::new(&AES_256_GCM_SIV, derived.as_ref());
     key.map(LessSafeKey::new).map_err(|_| Problem::internal_error("the cursor key cannot be made"))
 }
@@ -177,6 +193,17 @@ mod tests {
             keys: vec![Some("2026-01-01T00:00:00+00:00".into()), None, Some("hidden-value".into())],
             backward: true,
         }
+    }
+
+    #[test]
+    fn digests_tell_answers_apart_and_depend_on_the_secret() {
+        let keys = keys();
+        assert_eq!(keys.digest(b"{}"), keys.digest(b"{}"));
+        assert_ne!(keys.digest(b"{}"), keys.digest(b"[]"));
+        assert_ne!(keys.digest(b""), keys.digest(b"\0"));
+        assert!(keys.digest(b"").is_some());
+        let other = Keys::new(&Secret::new("another server's secret of some length"), None).unwrap();
+        assert_ne!(keys.digest(b"{}"), other.digest(b"{}"));
     }
 
     #[test]

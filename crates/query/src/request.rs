@@ -115,6 +115,8 @@ pub struct Style {
     pub zoned: bool,
     /// Which representations of the answer the caller takes.
     pub accept: Accept,
+    /// Reads: the rows are held against other writers until the transaction ends.
+    pub locked: bool,
 }
 
 impl Style {
@@ -124,6 +126,7 @@ impl Style {
         extensions: true,
         zoned: false,
         accept: Accept::Json,
+        locked: false,
     };
     pub const POSTGREST: Self = Self {
         star_readable_only: false,
@@ -131,6 +134,7 @@ impl Style {
         extensions: false,
         zoned: false,
         accept: Accept::Json,
+        locked: false,
     };
 }
 

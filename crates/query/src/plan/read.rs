@@ -37,6 +37,7 @@ impl<'a> Planner<'a> {
             count: read.count,
             count_max: self.limits.page_max,
             counted,
+            locked: self.style.locked,
         })
     }
 

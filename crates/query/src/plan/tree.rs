@@ -363,6 +363,8 @@ pub struct Read {
     pub count_max: u64,
     /// What is counted, where that is not the level as it is answered.
     pub counted: Option<Level>,
+    /// The rows are held against other writers.
+    pub locked: bool,
 }
 
 /// The parents of a nested path exist and are visible.

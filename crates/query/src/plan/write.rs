@@ -126,6 +126,7 @@ impl<'a> Planner<'a> {
             count: None,
             count_max: u64::MAX,
             counted: None,
+            locked: false,
         };
         Ok(Plan::Read(read))
     }

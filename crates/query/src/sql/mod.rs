@@ -48,7 +48,8 @@ fn write_read(read: &Read) -> Planned {
         guards: read.guard.iter().map(guard).collect(),
         main,
         count: counted.map(|kind| count(read.counted.as_ref().unwrap_or(level), kind, read.count_max)),
-        writes: false,
+        // A lock is a write to PostgreSQL.
+        writes: read.locked,
         settings: Vec::new(),
     }
 }
@@ -59,6 +60,10 @@ fn rows(read: &Read) -> Main {
     let mut columns = Columns::default();
     let (rows, places) = text.select(level, &mut columns);
     text.rest(level, &columns, &places);
+    if read.locked {
+        // As strong as an UPDATE takes it, so that rows which refer to this one can still be made.
+        text.put(" FOR NO KEY UPDATE OF ").alias(level.alias);
+    }
     Main {
         sql: text.finish(columns.formats),
         output: if read.silent { Output::Nothing } else { row_output(rows.object, &read.representation) },
