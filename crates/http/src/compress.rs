@@ -79,7 +79,7 @@ pub(crate) async fn apply(response: &mut Response, accept: &AcceptEncoding, conf
     if !config.enabled || body.len() < config.min_bytes || !is_eligible(response) {
         return;
     }
-    response.headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    vary(&mut response.headers);
     let Some(encoding) = negotiate(accept) else { return };
     let body = body.clone();
     let compressed = if body.len() > config.offload_bytes {
@@ -98,6 +98,18 @@ pub(crate) async fn apply(response: &mut Response, accept: &AcceptEncoding, conf
         response.headers.insert(ETAG, tag);
     }
     response.body = Body::Full(compressed);
+}
+
+/// Says that the encoding was negotiated, unless that is said already.
+fn vary(headers: &mut HeaderMap) {
+    let named = |value: &HeaderValue| {
+        value.to_str().is_ok_and(|text| {
+            text.split(',').any(|name| name.trim().eq_ignore_ascii_case(ACCEPT_ENCODING.as_str()))
+        })
+    };
+    if !headers.get_all(VARY).iter().any(named) {
+        headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
 }
 
 fn is_eligible(response: &Response) -> bool {

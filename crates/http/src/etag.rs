@@ -12,17 +12,28 @@ pub(crate) fn for_encoding(tag: &str, coding: &str) -> String {
 
 /// Whether one of the tags of an `If-None-Match` is ours, by weak comparison; `*` always is.
 pub fn matches_weakly(list: &str, tag: &str) -> bool {
-    tags(list).any(|(candidate, _)| candidate == "*" || candidate == opaque(tag))
+    find_weakly(list, tag).is_some()
+}
+
+/// The tag by which the sender of an `If-None-Match` knows ours, with its coding mark, by weak comparison. For `*` it is
+/// ours.
+pub fn find_weakly(list: &str, tag: &str) -> Option<String> {
+    tags(list).find_map(|(candidate, _)| match candidate {
+        "*" => Some(tag.to_owned()),
+        _ if without_coding(candidate) == opaque(tag) => Some(format!("\"{candidate}\"")),
+        _ => None,
+    })
 }
 
 /// Whether one of the tags of an `If-Match` is ours, by strong comparison; `*` always is.
 pub fn matches_strongly(list: &str, tag: &str) -> bool {
     let ours_is_strong = !tag.starts_with("W/");
-    tags(list)
-        .any(|(candidate, strong)| candidate == "*" || (strong && ours_is_strong && candidate == opaque(tag)))
+    tags(list).any(|(candidate, strong)| {
+        candidate == "*" || (strong && ours_is_strong && without_coding(candidate) == opaque(tag))
+    })
 }
 
-/// The tags of a list, without their quotes and coding marks, and whether each is strong.
+/// The tags of a list, without their quotes, and whether each is strong.
 fn tags(list: &str) -> impl Iterator<Item = (&str, bool)> {
     // A comma may stand inside the quotes; what is between two quotes is a tag.
     let mut rest = list.trim();
@@ -34,7 +45,7 @@ fn tags(list: &str) -> impl Iterator<Item = (&str, bool)> {
         let (before, after) = rest.split_once('"')?;
         let (tag, remaining) = after.split_once('"')?;
         rest = remaining;
-        Some((without_coding(tag), !before.ends_with("W/")))
+        Some((tag, !before.ends_with("W/")))
     })
 }
 

@@ -25,6 +25,7 @@ mod body;
 mod chunked;
 mod client;
 mod compress;
+pub mod conditional;
 pub mod config;
 mod connection;
 mod cors;
