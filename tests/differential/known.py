@@ -267,7 +267,7 @@ def counts_of_groups(request, theirs, ours):
         and re.search(r"(count|sum|avg|max|min)\(\)", query(request)) is not None
 
 
-@rule("limits of what is embedded hold in the answer of a write as well", "body")
+@rule("limits of what is embedded hold in the answer of a write as well, inner embeds included", "body*", "content-range")
 def limits_in_written_rows(request, theirs, ours):
     return request["method"] in ("POST", "PATCH", "PUT", "DELETE") and re.search(r"\.(limit|offset)=", query(request)) is not None \
         and theirs.status == ours.status and theirs.status < 300
