@@ -21,8 +21,11 @@ struct Step<'a> {
 /// Where a nested path leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Below {
-    /// The columns that a new row below gets from its parent; `None` where none can be made there.
+    /// The columns that a new row below gets from its parent; `None` where rows do not belong to one by a foreign key of their
+    /// own.
     pub filled: Option<Vec<ColumnId>>,
+    /// Whether the role may make rows with those columns.
+    pub creates: bool,
 }
 
 /// The path above a resource.
@@ -59,13 +62,14 @@ impl<'a> Planner<'a> {
         }
         let filled = match &way.relationship.via {
             Via::ForeignKey { columns, on_source: false, .. } => {
-                let there = columns.iter().map(|(_, there)| *there);
-                let may = |column: &ColumnId| self.holds_on(child, *column, Verb::Insert);
-                there.clone().all(|column| may(&column)).then(|| there.collect())
+                Some(columns.iter().map(|(_, there)| *there).collect::<Vec<_>>())
             }
             _ => None,
         };
-        Some(Below { filled })
+        let creates = filled
+            .as_ref()
+            .is_some_and(|columns| columns.iter().all(|column| self.holds_on(child, *column, Verb::Insert)));
+        Some(Below { filled, creates })
     }
 
     fn parent_key(&self, id: RelationId, values: &[ValueRef]) -> Result<Vec<(ColumnId, ValueRef)>, Problem> {
