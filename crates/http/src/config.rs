@@ -8,6 +8,7 @@ use std::time::Duration;
 use bedplate_core::Problem;
 
 use crate::access_line::LineSink;
+use crate::rate_limit::RateLimits;
 
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -16,11 +17,18 @@ pub struct Config {
     pub cors: Cors,
     pub error_format: ErrorFormat,
     pub compression: Compression,
-    /// Host names this listener answers to, without port. `None`: any. In dev the list protects against DNS
-    /// rebinding; `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` are always on it.
+    /// Host names this listener answers to, without port. `None`: any. In dev and on the admin listener the list protects
+    /// against DNS rebinding; `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` are always on it.
     pub allowed_hosts: Option<Vec<String>>,
+    /// Whether any IP address will do as a host, beside the names: for probes and scrapers, which call by address. No page
+    /// of another site can have one for its name.
+    pub allow_addresses: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` are believed. From anybody else the headers are removed.
     pub trusted_proxies: Vec<Network>,
+    /// In which header those peers write whom they speak for.
+    pub forwarded_header: ForwardedHeader,
+    /// Clients reach this listener through TLS, whatever the proxy says of a single request.
+    pub https: bool,
     /// `Server-Timing` on answers: dev only, timings are an oracle.
     pub server_timing: bool,
     /// One line per request on the tracing target `access`.
@@ -29,6 +37,8 @@ pub struct Config {
     pub access_lines: Option<Lines>,
     /// Which request headers the database may see.
     pub sql_headers: SqlHeaders,
+    /// How many requests callers may make. `None`: as many as they like.
+    pub rate_limits: Option<RateLimits>,
 }
 
 impl Config {
@@ -52,6 +62,16 @@ impl Config {
             ..Self::default()
         }
     }
+}
+
+/// The header that trusted proxies write and clients cannot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ForwardedHeader {
+    /// `X-Forwarded-For` and `X-Forwarded-Proto`.
+    #[default]
+    XForwardedFor,
+    /// RFC 7239.
+    Forwarded,
 }
 
 /// A [`LineSink`], shared.
@@ -96,7 +116,9 @@ pub struct Limits {
     pub in_flight: usize,
     /// Open connections; lowered at start when the process may not open that many files.
     pub connections: usize,
-    /// Open connections of one remote address; loopback and trusted proxies are exempt.
+    /// Files that are not connections of this listener: the database's sockets, logs, the admin listener.
+    pub files_kept: usize,
+    /// Open connections of one remote address (of IPv6, one network of 64 bits); loopback and trusted proxies are exempt.
     pub connections_per_address: usize,
     /// Concurrent HTTP/2 streams of one connection.
     pub h2_streams: u32,
@@ -115,6 +137,7 @@ impl Default for Limits {
             body_bytes: 2 << 20,
             in_flight: 1024,
             connections: 10_000,
+            files_kept: 128,
             connections_per_address: 128,
             h2_streams: 128,
             h2_resets: 200,

@@ -15,6 +15,7 @@ use crate::client::{self, Client};
 use crate::compress::AcceptEncoding;
 use crate::connection::Connection;
 use crate::metrics::ClassMetrics;
+use crate::rate_limit::Standing;
 use crate::report::Report;
 use crate::routes::Endpoint;
 use crate::trace::TraceContext;
@@ -35,6 +36,8 @@ pub(crate) struct Exchange {
     pub(crate) report: Arc<Report>,
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     pub(crate) principal: Option<Arc<Principal>>,
+    /// What the rate limits said.
+    pub(crate) standing: Option<Standing>,
     /// Set when the answer's head is out.
     pub(crate) status: Option<StatusCode>,
     logged: bool,
@@ -44,8 +47,9 @@ impl Exchange {
     pub(crate) fn begin(connection: Arc<Connection>, head: &mut http::request::Parts) -> Self {
         connection.in_flight.fetch_add(1, Relaxed);
         connection.app.metrics.in_flight.fetch_add(1, Relaxed);
-        let proxies = &connection.app.config.trusted_proxies;
-        let client = client::identify(connection.peer, proxies, &mut head.headers);
+        let config = &connection.app.config;
+        let (proxies, written) = (&config.trusted_proxies, config.forwarded_header);
+        let client = client::identify(connection.peer, proxies, written, &mut head.headers);
         Self {
             started: Instant::now(),
             request_id: request_id(&head.headers),
@@ -59,6 +63,7 @@ impl Exchange {
             report: Arc::default(),
             endpoint: None,
             principal: None,
+            standing: None,
             status: None,
             logged: false,
             connection,

@@ -7,7 +7,7 @@
 //! The way of a request: `listener.rs` accepts, whatever happens, and keeps the limits on connections ·
 //! `framed.rs` with `head.rs` and `chunked.rs` stands between the socket and hyper and refuses what of HTTP/1
 //! could be read in two ways, with a reason (`refusal.rs`) · `connection.rs` runs the protocol and ends it
-//! politely · `pipeline.rs` reads like its own list: request id, access log, panic guard, limits, CORS,
+//! politely · `pipeline.rs` reads like its own list: request id, access log, panic guard, limits, CORS, rate limit,
 //! authentication, authorization, handler, one error renderer, compression. `exchange.rs` is what is known of the
 //! request all the way, and sees to its one log line.
 //!
@@ -40,6 +40,7 @@ mod listener;
 mod metrics;
 mod pipeline;
 pub mod problems;
+pub mod rate_limit;
 pub mod redact;
 mod refusal;
 mod report;

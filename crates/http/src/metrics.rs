@@ -54,7 +54,8 @@ pub struct Metrics {
     pub(crate) in_flight: AtomicI64,
     pub(crate) connections: AtomicI64,
     pub(crate) accepted: AtomicU64,
-    pub(crate) refused_connections: AtomicU64,
+    pub(crate) refused_by_listener: AtomicU64,
+    pub(crate) refused_by_address: AtomicU64,
     pub(crate) accept_errors: AtomicU64,
     pub(crate) panics: AtomicU64,
     pub(crate) sheds: AtomicU64,
@@ -190,7 +191,6 @@ impl Metrics {
         }
         let counters = [
             ("bedplate_http_connections_accepted", "Connections accepted", &self.accepted),
-            ("bedplate_http_connections_refused", "Connections over a limit", &self.refused_connections),
             ("bedplate_http_accept_errors", "Failures to accept a connection", &self.accept_errors),
             ("bedplate_http_panics", "Panics caught in request handlers", &self.panics),
             ("bedplate_http_requests_shed", "Requests refused because too many were in flight", &self.sheds),
@@ -199,6 +199,13 @@ impl Metrics {
         ];
         for (name, help, value) in counters {
             samples.counter(name, help, &[], value.load(Relaxed));
+        }
+        for (limit, count) in
+            [("listener", &self.refused_by_listener), ("address", &self.refused_by_address)]
+        {
+            let labels = [("limit", limit)];
+            let help = "Connections over a limit: the listener's, or that of their address";
+            samples.counter("bedplate_http_connections_refused", help, &labels, count.load(Relaxed));
         }
         for class in self.classes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             for (status, count) in STATUS_CLASSES.iter().zip(&class.by_status) {

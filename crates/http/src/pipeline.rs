@@ -1,5 +1,5 @@
 //! The request pipeline. This file reads like its list in the API design: request id, access log, panic guard,
-//! limits, CORS, (rate limit,) authentication, authorization, handler, one error renderer, compression. There
+//! limits, CORS, rate limit, authentication, authorization, handler, one error renderer, compression. There
 //! are no layers: a request passes through these few functions and one boxed handler future.
 
 use std::any::Any;
@@ -24,7 +24,9 @@ use crate::compress;
 use crate::connection::Connection;
 use crate::cors::CorsPolicy;
 use crate::exchange::{Exchange, REQUEST_ID};
+use crate::host_guard;
 use crate::problems::{self, Occurrence};
+use crate::rate_limit::check;
 use crate::report::Stage;
 use crate::request::{Request, RequestContext};
 use crate::request_info;
@@ -62,6 +64,7 @@ async fn answer(
         exchange.endpoint = Some(Arc::clone(endpoint));
     }
     check_head(app, &head)?;
+    host_guard::check_one_host(&head.uri, &head.headers)?;
     admit(app, exchange.endpoint.as_deref())?;
     if let Some(guard) = &app.host_guard {
         with_cors(exchange, |cors| guard.check(&head.uri, &head.headers, cors))?;
@@ -69,11 +72,12 @@ async fn answer(
     if let Some(response) = with_cors(exchange, |cors| cors.preflight(&head.method, &head.headers)) {
         return Ok(response);
     }
+    check::unnamed(exchange).await?;
     let (endpoint, params) = match matched? {
         Matched::Endpoint { endpoint, params } => (endpoint, params),
         Matched::Options { allow } => return Ok(options(&allow)),
     };
-    let principal = authenticate(app, exchange, &endpoint, &head.headers).await?;
+    let principal = identify(app, exchange, &endpoint, &head.headers).await?;
     authorize(&endpoint, &principal)?;
     exchange.principal = Some(Arc::clone(&principal));
 
@@ -139,15 +143,32 @@ fn options(allow: &str) -> Response {
     response
 }
 
-async fn authenticate(
+/// Who asks, within the rate limits: guesses are counted before, and callers after they are known.
+async fn identify(
     app: &App,
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     endpoint: &Endpoint,
     headers: &HeaderMap,
 ) -> Result<Arc<Principal>, Problem> {
     if endpoint.access == Access::Public {
         return Ok(Arc::clone(&app.anonymous));
     }
+    check::guesses(exchange, headers)?;
+    match authenticate(app, exchange, endpoint, headers).await {
+        Ok(principal) => {
+            check::known(exchange, endpoint, &principal).await?;
+            Ok(principal)
+        }
+        Err(problem) => Err(check::failed(exchange, problem).await),
+    }
+}
+
+async fn authenticate(
+    app: &App,
+    exchange: &Exchange,
+    endpoint: &Endpoint,
+    headers: &HeaderMap,
+) -> Result<Arc<Principal>, Problem> {
     let begun = Instant::now();
     let authenticator = endpoint.options.authenticator.as_ref().unwrap_or(&app.authenticator);
     let result = match authenticator.authenticate(headers, exchange.client.address) {
@@ -255,8 +276,12 @@ async fn finish(mut exchange: Box<Exchange>, mut response: Response) -> hyper::R
         headers.insert(REQUEST_ID, id);
     }
     with_cors(&exchange, |cors| cors.apply(exchange.origin.as_ref(), headers));
+    if let Some(standing) = &exchange.standing {
+        standing.apply(headers);
+    }
     let cross_origin = headers.contains_key(http::header::ACCESS_CONTROL_ALLOW_ORIGIN);
-    security_headers::apply(headers, exchange.client.secure, cross_origin);
+    let secure = exchange.client.secure || app.config.https;
+    security_headers::apply(headers, secure, cross_origin);
     // A dialect that tells its own keeps it.
     if app.config.server_timing
         && !headers.contains_key("server-timing")

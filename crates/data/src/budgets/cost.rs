@@ -20,6 +20,8 @@ use crate::problems::QUERY_TOO_EXPENSIVE;
 
 /// How long an estimate is good for.
 const AGE: Duration = Duration::from_mins(5);
+/// How long one is that refuses: an index or fresh statistics are meant to help at once.
+const AGE_OF_REFUSAL: Duration = Duration::from_secs(5);
 
 /// What is known of the cost of one plan's statements.
 #[derive(Debug, Default)]
@@ -36,10 +38,11 @@ struct Known {
 
 impl Cost {
     /// What is known, unless it is old. Of several requests that find it old one asks anew, and the others go by the old one.
-    fn find(&self, now: Instant) -> Option<Known> {
+    fn find(&self, most: u64, now: Instant) -> Option<Known> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_mut()?;
-        if now.saturating_duration_since(known.at) > AGE {
+        let age = if known.units > most as f64 { AGE_OF_REFUSAL } else { AGE };
+        if now.saturating_duration_since(known.at) > age {
             // The caller replaces it; should that fail, the old one holds for another while.
             known.at = now;
             return None;
@@ -61,7 +64,7 @@ impl Data {
         context: &Context<'_>,
     ) -> Result<(), Problem> {
         let Some(most) = compiled.allowance.cost else { return Ok(()) };
-        let known = match compiled.cost.find(Instant::now()) {
+        let known = match compiled.cost.find(most, Instant::now()) {
             Some(known) => known,
             // Boxed, so that requests which do not ask do not carry the room for it.
             None => match Box::pin(self.estimate_cost(ctx, compiled, context)).await? {
@@ -220,12 +223,15 @@ mod tests {
     fn an_estimate_is_asked_for_again_when_it_is_old_and_by_one_request_only() {
         let cost = Cost::default();
         let now = Instant::now();
-        assert!(cost.find(now).is_none());
+        let find = |most, at| cost.find(most, at).map(|known| known.units as u64);
+        assert_eq!(find(9, now), None);
         cost.keep(known(5.0, now));
-        assert_eq!(cost.find(now + AGE).unwrap().units as u64, 5);
+        assert_eq!(find(9, now + AGE), Some(5));
         let later = now + AGE + Duration::from_secs(1);
-        assert!(cost.find(later).is_none(), "one asks anew");
-        assert_eq!(cost.find(later).unwrap().units as u64, 5, "meanwhile the old one holds");
+        assert_eq!(find(9, later), None, "one asks anew");
+        assert_eq!(find(9, later), Some(5), "meanwhile the old one holds");
+        assert_eq!(find(4, later + AGE_OF_REFUSAL), Some(5));
+        assert_eq!(find(4, later + AGE_OF_REFUSAL * 2), None, "who is refused may have made an index");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bedplate_core::Problem;
 use bedplate_core::problem::OVERLOADED;
 use bedplate_query::Operation;
 use bedplate_query::output::Output;
-use bedplate_query::request::{Count, Item, Node, Returning};
+use bedplate_query::request::{Action, Count, Item, Node, Returning};
 use bedplate_query::statement::Planned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -49,6 +49,10 @@ fn node(operation: &Operation) -> Option<&Node> {
     let returning = match operation {
         Operation::Read(read) => return Some(&read.node),
         Operation::Call(call) => return Some(&call.node),
+        Operation::Bulk(bulk) => match &bulk.action {
+            Action::Fetch { node, .. } => return Some(node),
+            _ => return None,
+        },
         Operation::Insert(insert) => &insert.returning,
         Operation::Update(update) => &update.returning,
         Operation::Delete(delete) => &delete.returning,
@@ -71,9 +75,9 @@ fn aggregates(node: &Node) -> bool {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_waits_too_long_is_told_so_and_others_get_their_turn() {
-        let turns = Turns::new(2, Duration::from_secs(3));
+        let turns = Turns::new(2, Duration::from_millis(20));
         let first = turns.take(None).await.unwrap();
         let _second = turns.take(None).await.unwrap();
         let problem = turns.take(None).await.unwrap_err();

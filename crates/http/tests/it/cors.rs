@@ -15,7 +15,7 @@ fn listed() -> Server {
 }
 
 #[tokio::test]
-async fn closed_by_default() {
+async fn a11_closed_by_default() {
     let server = plain();
     let answer = from(&server, "https://app.example.com").await;
     assert_eq!(answer.status, 200);
@@ -27,7 +27,7 @@ async fn closed_by_default() {
 }
 
 #[tokio::test]
-async fn listed_origins_may_read_and_look_alikes_may_not() {
+async fn a11_listed_origins_may_read_and_look_alikes_may_not() {
     let server = listed();
     let answer = from(&server, "https://app.example.com").await;
     assert_eq!(answer.header("access-control-allow-origin"), "https://app.example.com");

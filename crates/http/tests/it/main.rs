@@ -12,6 +12,7 @@ mod http2;
 mod limits;
 mod malformed;
 mod pipeline;
+mod rate_limit;
 mod routing;
 mod server;
 mod shutdown;

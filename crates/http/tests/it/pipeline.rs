@@ -33,7 +33,7 @@ async fn a_trace_is_continued() {
 }
 
 #[tokio::test]
-async fn every_answer_has_the_security_headers() {
+async fn a10_every_answer_has_the_security_headers() {
     let server = plain();
     let malformed = server.raw("GET / HTTP/1.1\r\n\r\n").await.remove(0);
     let mut answers = vec![malformed];
@@ -112,7 +112,7 @@ async fn authentication_comes_before_the_handler_and_only_where_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn only_configured_proxies_are_believed() {
+async fn a14_only_configured_proxies_are_believed() {
     let forward = |server: &crate::server::Server| {
         Request::get(server.url("/echo"))
             .header("x-forwarded-for", "6.6.6.6, 203.0.113.7")
@@ -129,6 +129,106 @@ async fn only_configured_proxies_are_believed() {
     assert_eq!(answer.json()["client"], "203.0.113.7");
     assert_eq!(answer.json()["secure"], true);
     assert_eq!(answer.header("strict-transport-security"), "max-age=63072000; includeSubDomains");
+}
+
+/// answers that no handler makes, and those without a body.
+#[tokio::test]
+async fn a10_redirects_refusals_and_answers_from_caches_have_them_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("docs")).unwrap();
+    std::fs::write(folder.path().join("docs/index.html"), "<p>page</p>").unwrap();
+    let files = bedplate_http::StaticFiles::new(folder.path()).unwrap();
+    let mut config = config();
+    config.limits.body_bytes = 10;
+    config.rate_limits = Some(bedplate_http::rate_limit::RateLimits {
+        address: bedplate_http::rate_limit::Quota::new(6, 3600),
+        callers: 100,
+        ..Default::default()
+    });
+    let app = App::builder(config).routes(crate::server::routes()).mount(echo());
+    let server = start(app.mount(bedplate_http::Mount::new("/files", &["files"], Access::Public, files)));
+    let page = server.get("/files/docs/").await;
+    let tag = page.header("etag").to_owned();
+    let kept = Request::get(server.url("/files/docs/")).header("if-none-match", tag);
+    let mut answers = vec![
+        (200, page),
+        (308, server.get("/files/docs").await),
+        (304, server.send(kept, "").await),
+        (413, server.send(Request::post(server.url("/echo")), "more than ten bytes").await),
+        (500, server.get("/panic").await),
+        (204, server.send(Request::options(server.url("/ok")), "").await),
+    ];
+    answers.push((429, server.get("/nowhere").await));
+    answers.push((
+        431,
+        server.raw(format!("GET / HTTP/1.1\r\nHost: x\r\na: {}\r\n\r\n", "x".repeat(70_000))).await.remove(0),
+    ));
+    for (status, answer) in answers {
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{status}");
+        for name in
+            ["content-security-policy", "cache-control", "cross-origin-resource-policy", "x-request-id"]
+        {
+            assert!(!answer.header(name).is_empty(), "{name} of {status}");
+        }
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{status}");
+        assert!(!answer.headers.contains_key("server"), "{status}");
+    }
+}
+
+/// HSTS where clients come by TLS, which the configuration knows.
+#[tokio::test]
+async fn a10_behind_tls_every_answer_says_so() {
+    let mut config = config();
+    config.https = true;
+    let server = start(App::builder(config).routes(crate::server::routes()));
+    let malformed = server.raw("GET / HTTP/1.1\r\n\r\n").await.remove(0);
+    let mut answers = vec![malformed];
+    for path in ["/ok", "/nowhere", "/panic"] {
+        answers.push(server.get(path).await);
+    }
+    for answer in answers {
+        assert_eq!(answer.header("strict-transport-security"), "max-age=63072000; includeSubDomains");
+    }
+}
+
+/// The guard of the admin listener: any address, and no name that was not listed.
+#[tokio::test]
+async fn a_listener_that_is_called_by_address_is_not_called_by_foreign_names() {
+    let mut config = config();
+    config.allowed_hosts = Some(vec!["metrics.internal".to_owned()]);
+    config.allow_addresses = true;
+    let server = start(App::builder(config).routes([crate::server::ok()]));
+    let with = |host: &'static str| Request::get(server.url("/ok")).header("host", host);
+    for host in ["10.0.0.7:54322", "[fd00::7]:54322", "localhost", "metrics.internal.:1", "127.0.0.1"] {
+        assert_eq!(server.send(with(host), "").await.status, 200, "{host}");
+    }
+    for host in ["evil.example", "10.0.0.7.evil.example", "metrics.internal.evil.example", "2130706433"] {
+        let answer = server.send(with(host), "").await;
+        answer.problem(403, "host_not_allowed");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    }
+}
+
+/// RFC 9113 §8.3.1: one request has one host, wherever it is written.
+#[tokio::test]
+async fn a_request_for_two_hosts_is_refused() {
+    let server = start(App::builder(Config::dev()).routes([crate::server::ok()]));
+    let absolute = |host: &str| {
+        format!("GET http://localhost:1/ok HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")
+    };
+    assert_eq!(server.raw(absolute("localhost:1")).await[0].status, 200);
+    for host in ["evil.example", "localhost:2", "localhost"] {
+        server.raw(absolute(host)).await[0].problem(400, "malformed_http");
+    }
+    // HTTP/2: `:authority` is the URL's, and the Host header is whatever the client adds.
+    let web = crate::server::web2();
+    let with = |host: &str| Request::get(server.url("/ok")).header("host", host);
+    let same = server.address.to_string();
+    assert_eq!(server.send_with(&web, with(&same), "").await.status, 200);
+    for host in ["evil.example", "localhost"] {
+        server.send_with(&web, with(host), "").await.problem(400, "malformed_http");
+    }
 }
 
 fn echo_mount() -> bedplate_http::Mount {
