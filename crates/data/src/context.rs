@@ -18,12 +18,20 @@ pub struct Timeouts {
     pub user: Duration,
     pub service: Duration,
     pub lock: Duration,
+    /// By database role, in place of the callers' kind.
+    pub roles: Vec<(String, Duration)>,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { anonymous: seconds(3), user: seconds(8), service: seconds(30), lock: seconds(2) }
+        Self {
+            anonymous: seconds(3),
+            user: seconds(8),
+            service: seconds(30),
+            lock: seconds(2),
+            roles: Vec::new(),
+        }
     }
 }
 
@@ -37,6 +45,7 @@ pub(crate) struct Session {
     user: String,
     service: String,
     lock: String,
+    roles: Vec<(String, String)>,
 }
 
 impl Session {
@@ -47,6 +56,7 @@ impl Session {
             user: text(timeouts.user),
             service: text(timeouts.service),
             lock: text(timeouts.lock),
+            roles: timeouts.roles.iter().map(|(role, time)| (role.clone(), text(*time))).collect(),
         }
     }
 }
@@ -114,11 +124,12 @@ pub(crate) fn pairs<'a>(
 ) -> Pairs<'a> {
     let principal = &ctx.principal;
     // Of several timeouts the last one holds, and the one that the session has needs no setting.
-    let mut statement_timeout = match principal.kind {
+    let own = session.roles.iter().find(|(role, _)| **role == *principal.role).map(|(_, time)| time.as_str());
+    let mut statement_timeout = own.unwrap_or(match principal.kind {
         PrincipalKind::Anonymous => session.anonymous.as_str(),
         PrincipalKind::User => &session.user,
         PrincipalKind::Service => &session.service,
-    };
+    });
     let mut others = Pairs::new();
     for (name, value) in hoisting.role().chain(hoisting.function()).filter(|(name, _)| is_hoisted(name)) {
         if name.eq_ignore_ascii_case("statement_timeout") {

@@ -3,6 +3,7 @@
 //!
 //! This is the only door to users' tables for requests. It takes a [`Ctx`](bedplate_core::Ctx): no caller, no query.
 
+mod budgets;
 pub mod catalog;
 mod context;
 mod door;
@@ -23,11 +24,13 @@ use bedplate_query::catalog::{Catalog, RelationId, RoleId};
 use bedplate_query::gate::{Denial, Gate, Verb};
 use bedplate_query::limits::Limits;
 
+pub use budgets::{Budgets, RoleBudget};
 pub use context::{RoleRefusal, Timeouts, session_parameters};
 pub use door::{Door, PreRequest, SqlResponse};
 pub use plans::Snapshot;
 pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 
+use budgets::{Refusals, Turns};
 use context::Session;
 
 /// What [`Data`] is made with.
@@ -38,6 +41,7 @@ pub struct Config {
     pub gatekeeper: Option<String>,
     pub limits: Limits,
     pub timeouts: Timeouts,
+    pub budgets: Budgets,
     /// Plans of usual size kept per catalog snapshot; large ones count for several.
     pub plan_cache_entries: usize,
     /// Development: a refusal says which grant or policy is missing, and an error of PostgreSQL what PostgreSQL said.
@@ -58,6 +62,9 @@ pub struct Data {
     gatekeeper: Option<String>,
     sql_response: Statement,
     plan_cache_entries: usize,
+    budgets: Arc<Budgets>,
+    turns: Turns,
+    refusals: Refusals,
     explain_refusals: bool,
     search_path: Option<String>,
 }
@@ -67,10 +74,15 @@ struct GateHolder(Arc<dyn Gate>);
 
 impl Data {
     pub fn new(pools: Pools, gate: Arc<dyn Gate>, catalog: Arc<Catalog>, config: Config) -> Self {
+        let budgets = Arc::new(config.budgets);
+        let snapshot = Snapshot::new(catalog, config.plan_cache_entries, Arc::clone(&budgets));
         Self {
             pools,
             gate: ArcSwap::from_pointee(GateHolder(gate)),
-            snapshot: ArcSwap::from_pointee(Snapshot::new(catalog, config.plan_cache_entries)),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            turns: Turns::new(budgets.expensive_at_once, budgets.wait),
+            refusals: Refusals::default(),
+            budgets,
             limits: config.limits,
             session: Session::new(&config.timeouts, config.search_path.is_none()),
             login: config.login,
@@ -93,7 +105,8 @@ impl Data {
 
     /// Puts a new catalog in place. Requests under way finish with the old one.
     pub fn replace_catalog(&self, catalog: Arc<Catalog>) {
-        self.snapshot.store(Arc::new(Snapshot::new(catalog, self.plan_cache_entries)));
+        let snapshot = Snapshot::new(catalog, self.plan_cache_entries, Arc::clone(&self.budgets));
+        self.snapshot.store(Arc::new(snapshot));
     }
 
     pub fn gate(&self) -> Arc<dyn Gate> {
@@ -102,6 +115,17 @@ impl Data {
 
     pub fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// The most rows of one page that the caller may ask for.
+    pub fn page_max(&self, ctx: &Ctx) -> u64 {
+        let own = self.budgets.rows(&ctx.principal.role);
+        own.map_or(self.limits.page_max, |own| own.min(self.limits.page_max))
+    }
+
+    /// Requests refused because of a budget so far, by the budget's name.
+    pub fn refusals(&self) -> [(&'static str, u64); 3] {
+        self.refusals.by_budget()
     }
 
     pub fn pools(&self) -> &Pools {

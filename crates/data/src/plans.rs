@@ -14,6 +14,8 @@ use bedplate_query::{Operation, output, plan};
 use foldhash::fast::RandomState;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 
+use crate::budgets::{Allowance, Budgets, Cost, is_expensive};
+
 /// A plan with its statements as the connections know them.
 pub(crate) struct Compiled {
     pub planned: Planned,
@@ -24,10 +26,15 @@ pub(crate) struct Compiled {
     pub estimate: Option<Statement>,
     /// Whether rows carry columns beside the answer.
     pub notes: bool,
+    /// What the role may spend.
+    pub allowance: Allowance,
+    pub cost: Cost,
+    /// Whether it waits for its turn among those that cost more than others.
+    pub expensive: bool,
 }
 
 impl Compiled {
-    fn new(planned: Planned) -> Self {
+    fn new(planned: Planned, operation: &Operation, allowance: Allowance) -> Self {
         let main = &planned.main;
         let columns = [main.inserted_column, main.affected_column, main.total_column, main.rows_column];
         let notes = columns.iter().any(Option::is_some);
@@ -37,6 +44,9 @@ impl Compiled {
             main: statement(&planned.main.sql),
             count: planned.count.as_ref().map(|count| statement(&count.sql)),
             estimate: planned.count.as_ref().and_then(|count| count.estimate.as_ref()).map(statement),
+            allowance,
+            cost: Cost::default(),
+            expensive: is_expensive(operation, &planned),
             planned,
         }
     }
@@ -117,14 +127,15 @@ impl Equivalent<Key> for Wanted<'_> {
 pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     plans: Cache<Key, Arc<Compiled>, BySize, RandomState>,
+    budgets: Arc<Budgets>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(catalog: Arc<Catalog>, entries: usize) -> Self {
+    pub(crate) fn new(catalog: Arc<Catalog>, entries: usize, budgets: Arc<Budgets>) -> Self {
         let entries = entries.max(1);
         let bytes = entries as u64 * USUAL_BYTES;
         let plans = Cache::with(entries, bytes, BySize, RandomState::default(), Default::default());
-        Self { catalog, plans }
+        Self { catalog, plans, budgets }
     }
 
     pub fn cached_plans(&self) -> usize {
@@ -144,8 +155,10 @@ impl Snapshot {
         if let Some(known) = self.plans.get(&Wanted { role, door, operation }) {
             return Ok(known);
         }
-        let planned = plan::plan(&self.catalog, role, gate, limits, operation)?;
-        let compiled = Arc::new(Compiled::new(planned));
+        let name = self.catalog.role(role).map_or("", |role| role.name.as_str());
+        let allowance = self.budgets.of(name);
+        let planned = plan::plan(&self.catalog, role, gate, &allowance.within(limits), operation)?;
+        let compiled = Arc::new(Compiled::new(planned, operation, allowance));
         self.plans.insert(Key { role, door, operation: operation.clone() }, Arc::clone(&compiled));
         Ok(compiled)
     }

@@ -19,11 +19,12 @@ use bedplate_query::request::{Node, Returning, Value};
 use bedplate_query::statement::Planned;
 use bedplate_query::{Operation, Request, Values};
 use bytes::BytesMut;
+use tokio::sync::SemaphorePermit;
 
 use crate::context::Hoisting;
 use crate::door::{Door, SqlResponse};
 use crate::plans::{Compiled, Snapshot};
-use crate::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
+use crate::problems::{ANSWER_TOO_LARGE, NOT_SINGLE, TOO_MANY_AFFECTED};
 use crate::sink::{Counted, SILENT, Sink};
 use crate::violations::Audience;
 use crate::{Data, context, violations};
@@ -228,7 +229,9 @@ impl Run<'_> {
         let mut sink = Sink::new(self.compiled, probe_limit(self.request), &self.told, out, start);
         sink.first = self.first();
         sink.response_at = self.reads_response().then(|| calls.len() - 1);
+        self.data.check_cost(self.ctx, self.compiled, context).await?;
         let asked = Instant::now();
+        let _turn = self.turn().await?;
         let pools = &self.data.pools;
         let pool = if self.compiled.planned.writes { &pools.write } else { &pools.read };
         let mut lease = pool.acquire(self.ctx.deadline).await.map_err(|e| self.problem(e))?;
@@ -277,6 +280,18 @@ impl Run<'_> {
         })
     }
 
+    /// The place among those that cost more than others, if it is one of them.
+    pub(crate) async fn turn(&self) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        if !self.compiled.expensive {
+            return Ok(None);
+        }
+        // Boxed, so that requests which do not wait do not carry the room for it.
+        let turn = Box::pin(self.data.turns.take(self.ctx.deadline)).await;
+        turn.map(Some).inspect_err(|_| {
+            self.data.refusals.turn.fetch_add(1, Ordering::Relaxed);
+        })
+    }
+
     fn shape(&self) -> Shape {
         let main = &self.compiled.planned.main;
         match main.output {
@@ -292,6 +307,14 @@ impl Run<'_> {
     fn wants_one(&self) -> bool {
         let main = &self.compiled.planned.main;
         (self.options.single || matches!(main.media, Media::Object { .. })) && !main.single && !main.is_plan()
+    }
+
+    /// Whether a write answers as many rows as there are. Those of an insert come with the request, and one value is one
+    /// value.
+    fn answers_without_bound(&self) -> bool {
+        let main = &self.compiled.planned.main;
+        let rows = !main.single && main.output != Output::Nothing;
+        self.compiled.planned.writes && rows && !matches!(self.request.operation, Operation::Insert(_))
     }
 
     /// How many calls come before those of the operation.
@@ -340,7 +363,7 @@ impl Run<'_> {
         if self.options.rollback {
             return lease.run(context, calls, End::Rollback(self.mode), sink, deadline).await;
         }
-        let checked = self.options.max_affected.is_some() || self.wants_one();
+        let checked = self.options.max_affected.is_some() || self.wants_one() || self.answers_without_bound();
         let guarded = !self.compiled.guards.is_empty() || checked;
         if !(self.compiled.planned.writes && guarded) {
             // An implicit transaction is read committed.
@@ -352,6 +375,7 @@ impl Run<'_> {
             self.check_guards(outcome)?;
             self.check_affected(outcome)
         };
+        sink.bounded();
         lease.run_checked(context, calls, self.mode, sink, check, deadline).await
     }
 
@@ -407,6 +431,9 @@ impl Run<'_> {
 
     /// In development the caller is the developer, and gets to see what PostgreSQL said.
     fn problem(&self, error: Error) -> Problem {
+        if matches!(&error, Error::Sink(problem) if *problem.code() == ANSWER_TOO_LARGE) {
+            self.data.refusals.bytes.fetch_add(1, Ordering::Relaxed);
+        }
         let said = self.data.explain_refusals.then(|| error.db().map(said)).flatten();
         // Functions are looked up in the catalog before they are called, so what else is missing is an operator: the type
         // has no such comparison or order.

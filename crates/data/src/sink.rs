@@ -36,6 +36,8 @@ pub(crate) struct Sink<'a> {
     out: &'a mut BytesMut,
     /// Where the rows begin in `out`.
     start: usize,
+    /// Bytes that they may have there.
+    most: usize,
     count: Option<Counted>,
     inserted: Option<bool>,
     affected: Option<u64>,
@@ -65,6 +67,8 @@ impl<'a> Sink<'a> {
             told,
             out,
             start,
+            // What is written may be committed before it is known how much the answer will be.
+            most: if compiled.planned.writes { usize::MAX } else { compiled.allowance.response_bytes },
             count: None,
             inserted: None,
             affected: None,
@@ -74,6 +78,11 @@ impl<'a> Sink<'a> {
             response: SqlResponse::default(),
             parent_missing: false,
         }
+    }
+
+    /// For writes that can be undone after their rows are seen.
+    pub fn bounded(&mut self) {
+        self.most = self.compiled.allowance.response_bytes;
     }
 
     /// Drops what was received.
@@ -166,7 +175,9 @@ impl RowSink for Sink<'_> {
             if self.compiled.notes {
                 self.note(row)?;
             }
-            return self.encoder.row(row.raw(), self.out);
+            self.encoder.row(row.raw(), self.out)?;
+            let used = self.out.len() - self.start;
+            return if used <= self.most { Ok(()) } else { Err(self.compiled.allowance.too_large()) };
         }
         if call > main { self.note_count(row) } else { Ok(()) }
     }
