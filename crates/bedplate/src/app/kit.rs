@@ -7,11 +7,14 @@ use bedplate_core::Problem;
 use bedplate_data::Timeouts;
 use bedplate_db::pool;
 use bedplate_http::config::{
-    Compression, Config, Cors, CorsManner, ErrorFormat, Limits, SqlHeaders, Timeouts as HttpTimeouts,
+    Compression, Config, Cors, CorsManner, ErrorFormat, ForwardedHeader, Limits, SqlHeaders,
+    Timeouts as HttpTimeouts,
 };
 use bedplate_query::ident::Ident;
 use bedplate_query::limits::Limits as QueryLimits;
-use bedplate_settings::sections::{Count, ErrorFormat as Format, Rest, Settings};
+use bedplate_settings::sections::{
+    Count, ErrorFormat as Format, ForwardedHeader as Forwarded, Rest, Settings,
+};
 
 use super::Mode;
 
@@ -44,7 +47,13 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
         },
         // In dev only local names are answered (DNS rebinding); in production what is listed, or any.
         allowed_hosts: (dev || !server.allowed_hosts.is_empty()).then(|| server.allowed_hosts.clone()),
+        allow_addresses: false,
         trusted_proxies: proxies.collect::<Result<_, _>>()?,
+        forwarded_header: match server.forwarded_header {
+            Forwarded::XForwardedFor => ForwardedHeader::XForwardedFor,
+            Forwarded::Forwarded => ForwardedHeader::Forwarded,
+        },
+        https: server.public_url.as_deref().is_some_and(|url| url.starts_with("https://")),
         server_timing: dev,
         access_log: true,
         access_lines: super::telemetry::json_lines(),
@@ -53,6 +62,7 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
         } else {
             SqlHeaders::Listed(settings.api.request_headers.clone())
         },
+        rate_limits: None,
     })
 }
 
@@ -90,14 +100,35 @@ fn limits(settings: &Settings) -> Limits {
         body_bytes: limits.body_bytes.as_usize(),
         in_flight: server.max_in_flight,
         connections: server.max_connections,
+        files_kept: files_kept(settings),
         connections_per_address: server.connections_per_address,
         ..Limits::default()
     }
 }
 
-/// The admin listener: for scrapers and probes of this machine or network. It answers to any local name.
+/// What is open beside connections to the API: the database's sockets, those of the admin listener, logs and files that are
+/// being read. It must be there however many connections come.
+fn files_kept(settings: &Settings) -> usize {
+    let (read, write) = pools(settings);
+    64 + ADMIN_CONNECTIONS + read.max + write.max
+}
+
+/// Scrapers and probes are few.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// The admin listener: for scrapers and probes of this machine or network. They call it by address, by a local name, or by a
+/// name that is listed; a page of another site does not have one of those.
 pub fn admin(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
-    Ok(Config { cors: Cors::default(), access_log: false, ..http(settings, mode)? })
+    let config = http(settings, mode)?;
+    Ok(Config {
+        cors: Cors::default(),
+        access_log: false,
+        allowed_hosts: Some(settings.server.allowed_hosts.clone()),
+        allow_addresses: true,
+        https: false,
+        limits: Limits { connections: ADMIN_CONNECTIONS, files_kept: 0, ..config.limits.clone() },
+        ..config
+    })
 }
 
 pub fn query_limits(settings: &Settings) -> QueryLimits {
@@ -131,7 +162,14 @@ pub fn timeouts(settings: &Settings) -> Timeouts {
         user: database.statement_timeout_authenticated,
         service: database.statement_timeout_service,
         lock: database.lock_timeout,
+        roles: super::limits::times(settings),
     }
+}
+
+/// For what must answer when requests hold every other connection: readiness.
+pub fn vital_pool(settings: &Settings) -> pool::Settings {
+    let (read, _) = pools(settings);
+    pool::Settings { max: 1, min: 1, wait: Duration::from_secs(2), ..read }
 }
 
 /// The limits of the read and the write pool.

@@ -9,6 +9,7 @@ mod gauges;
 mod identify;
 pub mod keys;
 mod kit;
+mod limits;
 mod lines;
 pub mod log_writer;
 pub mod report;

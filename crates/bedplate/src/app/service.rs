@@ -10,9 +10,9 @@ use bedplate_core::Problem;
 use bedplate_data::catalog::{self, Loader};
 use bedplate_data::{Config as DataConfig, Data};
 use bedplate_db::listen::Hub;
-use bedplate_db::{Connector, Pools, system};
+use bedplate_db::{Connector, Pool, Pools, system};
 use bedplate_http::{
-    Access, App, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
+    Access, App, Config as HttpConfig, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
 };
 use bedplate_query::catalog::{Catalog, RoleId};
 use bedplate_query::cursor;
@@ -23,7 +23,7 @@ use super::database::Database;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
 use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
-use super::{Mode, dev_routes, gauges, kit};
+use super::{Mode, dev_routes, gauges, kit, limits};
 
 bedplate_core::codes! {
     /// The address is taken, or may not be used.
@@ -46,6 +46,7 @@ pub struct Service {
     pub admin_address: Option<SocketAddr>,
     listeners: Vec<Listener>,
     pools: Pools,
+    vital: Pool,
     /// Kept for its subscriptions.
     _hub: Option<Hub>,
 }
@@ -69,6 +70,7 @@ impl Service {
             let target = database.api.target().clone().with_parameter("search_path", &search_path);
             Connector::new(parameters.iter().fold(target, |t, (name, value)| t.with_parameter(name, value)))?
         };
+        let vital = Pool::new("vital", api.clone(), kit::vital_pool(settings));
         let pools = Pools::new(api, read, write);
         // LISTEN needs a session of its own, which a transaction pooler does not give: there, polling is what remains.
         let hub = (!database.owner.target().pooler).then(|| Hub::new(database.owner.clone()));
@@ -85,6 +87,7 @@ impl Service {
             gatekeeper: settings.database.contract.then(|| GATEKEEPER.to_owned()),
             limits: kit::query_limits(settings),
             timeouts: kit::timeouts(settings),
+            budgets: limits::budgets(settings),
             plan_cache_entries: PLANS,
             explain_refusals: mode == Mode::Dev,
             search_path: pooler.then(|| search_path.clone()),
@@ -97,8 +100,8 @@ impl Service {
 
         let shutdown = Shutdown::default();
         let metrics: Arc<Metrics> = Arc::default();
-        metrics.register(gauges::collector(&data, &loader));
-        let health = Arc::new(health(&data, shutdown.clone()));
+        metrics.register(gauges::collector(&data, &loader, &vital));
+        let health = Arc::new(health(&vital, shutdown.clone()));
         let rest = match rest {
             Some(effective) => {
                 let session_path = (!pooler).then_some(search_path.as_str());
@@ -126,6 +129,7 @@ impl Service {
             admin_address: None,
             listeners: vec![listener],
             pools,
+            vital,
             _hub: hub,
         };
         if settings.metrics.enabled {
@@ -150,6 +154,7 @@ impl Service {
     /// Gives the database's connections back.
     pub fn close(&self) {
         self.pools.close();
+        self.vital.close();
     }
 }
 
@@ -231,7 +236,8 @@ fn public_app(
 ) -> Result<Arc<App>, Problem> {
     let settings = &loaded.settings;
     let authenticator = Arc::new(authenticator(loaded, keys)?);
-    let mut builder = App::builder(kit::http(settings, mode)?)
+    let config = HttpConfig { rate_limits: limits::rates(settings), ..kit::http(settings, mode)? };
+    let mut builder = App::builder(config)
         .authenticator(Arc::new(FromHeaders(authenticator)))
         .metrics(Arc::clone(metrics))
         .shutdown(shutdown.clone())
@@ -273,15 +279,15 @@ fn admin_app(
         .build()
 }
 
-/// Ready means: the pools reach the database, and a catalog is loaded.
-fn health(data: &Arc<Data>, shutdown: Shutdown) -> Health {
-    let data = Arc::clone(data);
+/// Ready means: the database answers, on a connection that requests cannot take away.
+fn health(vital: &Pool, shutdown: Shutdown) -> Health {
+    let vital = vital.clone();
     Health::new(shutdown).check("database", move || {
-        let data = Arc::clone(&data);
+        let vital = vital.clone();
         async move {
-            let lease =
-                data.pools().read.acquire(Some(std::time::Instant::now() + Duration::from_secs(2))).await;
-            lease.map(drop).map_err(|_| "no connection to the database".into())
+            let mut lease = vital.acquire(None).await.map_err(|_| "no connection to the database")?;
+            let answered = lease.inspect(&[]).await;
+            answered.map(drop).map_err(|_| "the database does not answer".into())
         }
     })
 }

@@ -10,5 +10,6 @@ mod cli_gen;
 mod cli_keys;
 mod cli_new;
 mod cli_running;
+mod limits;
 mod readme;
 mod rest;

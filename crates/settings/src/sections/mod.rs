@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod auth;
+mod budgets;
 #[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
 mod checks;
 mod database;
@@ -11,6 +12,7 @@ mod generate;
 mod limits;
 mod operation;
 mod project;
+mod rate_limit;
 mod rest;
 #[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
 mod rest_checks;
@@ -19,13 +21,15 @@ mod server;
 pub use access::{Access, SchemaAccess};
 pub use api::{Api, Count, ErrorFormat};
 pub use auth::{Algorithm, Auth, Issuer};
+pub use budgets::{Budgets, RoleBudget};
 pub use database::{Database, Download, Pooler};
 pub use generate::Gen;
 pub use limits::Limits;
 pub use operation::{Dev, Log, LogFormat, Metrics};
 pub use project::{Migrations, Policies, Project, Seed};
+pub use rate_limit::{RateLimit, RoleRate};
 pub use rest::{OpenApiMode, Rest, TxEnd};
-pub use server::Server;
+pub use server::{ForwardedHeader, Server};
 
 use std::time::Duration;
 
@@ -46,6 +50,8 @@ section! {
             project: Project;
             server: Server;
             limits: Limits;
+            rate_limit: RateLimit;
+            budgets: Budgets;
             database: Database;
             auth: Auth;
             api: Api;

@@ -19,6 +19,16 @@ pub const ALICE: &str = "a1a1a1a1-0000-4000-8000-000000000001";
 pub const ADAM: &str = "a1a1a1a1-0000-4000-8000-000000000002";
 pub const BOB: &str = "b2b2b2b2-0000-4000-8000-000000000001";
 
+/// The rate limits stay on, and are wide enough for tests that ask as fast as they can.
+pub const HURRIED: [&str; 6] = [
+    "--set",
+    "rate_limit.address=1000000/1s",
+    "--set",
+    "rate_limit.user=1000000/1s",
+    "--set",
+    "rate_limit.failures=1000000/1s",
+];
+
 pub struct Server {
     pub db: Database,
     pub address: String,
@@ -126,6 +136,7 @@ impl Server {
         command
             .args(["serve", "--json", "--set", "server.port=0", "--set", "server.admin_port=0"])
             .args(["--set", "server.pre_drain=0s"])
+            .args(HURRIED)
             .env("DATABASE_URL", db.url("postgres"))
             .envs(keys())
             .env("BEDPLATE_DATABASE__API_URL", db.url("authenticator"))

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::api::Answer;
-use crate::api::server::{drain, keys, ready, send};
+use crate::api::server::{HURRIED, drain, keys, ready, send};
 
 /// What a PostgREST setup usually has: a login without rights of its own and the roles that it may become. Roles belong to
 /// the whole server, so all tests share them; what is granted to them stands in each test's database.
@@ -100,7 +100,8 @@ impl Plain {
         let (dir, mut command) = project(&db, rest);
         command
             .args(["serve", "--json", "--set", "server.port=0", "--set", "server.admin_port=0"])
-            .args(["--set", "server.pre_drain=0s"]);
+            .args(["--set", "server.pre_drain=0s"])
+            .args(HURRIED);
         prepare(&mut command);
         let mut child = command.spawn().unwrap();
         let (address, _) = ready(&mut child).await;
