@@ -26,6 +26,8 @@ const odd: Tables<"class"> = schemas.public.Tables.class.Row.parse(rows.class![0
 assert.ok(order && insert && update && odd)
 
 const { Insert } = schemas.public.Tables.people
+// Ten characters, of which JavaScript counts some twice.
+assert.ok(Insert.safeParse({ name: "Cem", email: "c@example.com", short: "🙂".repeat(10) }).success)
 assert.ok(Insert.safeParse({ name: "Cem", email: "c@example.com", backup: null }).success)
 for (const wrong of [
   { email: "c@example.com" },
@@ -35,6 +37,9 @@ for (const wrong of [
   { name: "Cem", email: "c@example.com", small: 40_000 },
   { name: "Cem", email: "c@example.com", uid: "no uuid" },
   { name: "Cem", email: "c@example.com", data: null },
+  // What domains and lengths demand.
+  { name: "Cem", email: "no address" },
+  { name: "Cem", email: "c@example.com", short: "eleven char" },
 ]) {
   assert.equal(Insert.safeParse(wrong).success, false, JSON.stringify(wrong))
 }

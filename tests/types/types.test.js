@@ -84,6 +84,18 @@ describe('generated types', () => {
     passes(python, ['-W', 'error', '-c', 'import models'], options('helpdesk'));
   });
 
+  test('descriptions are OpenAPI 3.1, their schemas JSON Schema 2020-12, and their examples valid', async () => {
+    const [shop, helpdesk] = servers;
+    const body = JSON.stringify({ user: 'alice@acme.example' });
+    const signedIn = await fetch(`${helpdesk.url}/dev/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+    const alice = { authorization: `Bearer ${(await signedIn.json()).data.access_token}` };
+    for (const [url, headers] of [[shop.url, {}], [helpdesk.url, {}], [helpdesk.url, alice]]) {
+      const answer = await fetch(`${url}/openapi.json`, { headers });
+      assert.equal(answer.status, 200);
+      passes(python, ['-W', 'error::UserWarning', 'python/openapi.py'], { input: await answer.text() });
+    }
+  });
+
   test('mypy --strict has no doubt about the models, and finds each wrong line', () => {
     passes(python, ['-m', 'mypy', '--strict', 'python/rows.py'], options('shop'));
     passes(python, ['-m', 'mypy', '--strict', join('generated', 'helpdesk', FILES.python)], options('helpdesk'));

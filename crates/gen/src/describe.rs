@@ -1,6 +1,8 @@
 //! The catalog as what is written: the relations, enums and composite types of the schemas that the API offers.
 
-use bedplate_query::catalog::{self, Cardinality, Identity, RelationId, TypeKind, Via};
+use bedplate_query::catalog::{self, Cardinality, ColumnId, RelationId, Rule, TypeKind, Via};
+use bedplate_query::contract::{Record, Source, source};
+use bedplate_query::gate::Verb;
 
 use super::comments::harmless;
 use super::model::*;
@@ -47,7 +49,10 @@ pub(crate) fn is_offered(scope: &Scope<'_>, id: RelationId) -> bool {
 
 fn relation(scope: &Scope<'_>, id: RelationId) -> Relation {
     let found = scope.catalog.relation(id);
-    let mut columns: Vec<Column> = found.columns.iter().map(|c| column(scope, found, c)).collect();
+    let numbered = found.columns.iter().enumerate();
+    let mut columns: Vec<Column> = numbered
+        .map(|(at, c)| column(scope, found, c, |verb| limits(scope, id, ColumnId(at as u16), verb)))
+        .collect();
     columns.sort_by(|a, b| order::compare(&a.name, &b.name));
     Relation {
         name: found.name.as_str().to_owned(),
@@ -59,17 +64,40 @@ fn relation(scope: &Scope<'_>, id: RelationId) -> Relation {
     }
 }
 
-fn column(scope: &Scope<'_>, relation: &catalog::Relation, column: &catalog::Column) -> Column {
+/// The contract's rules on what is written there.
+fn limits(scope: &Scope<'_>, id: RelationId, column: ColumnId, verb: Verb) -> Limits {
+    let value = Record::new(scope.catalog, None, id, verb).value(column);
+    let (min, max) = value.range();
+    let (shortest, longest) = value.length();
+    let listed = value.rules.iter().any(|rule| matches!(rule, Rule::OneOf(_)));
+    let choices = value.choices().filter(|_| listed);
+    Limits {
+        min,
+        max,
+        shortest: shortest.filter(|n| *n > 0),
+        longest,
+        choices: choices.map(|all| all.into_iter().cloned().collect()),
+        patterns: value.portable_patterns(),
+    }
+}
+
+fn column(
+    scope: &Scope<'_>,
+    relation: &catalog::Relation,
+    column: &catalog::Column,
+    limits: impl Fn(Verb) -> Limits,
+) -> Column {
     let (insert, update) = if is_view(relation.kind) {
         let when = |possible| {
             if possible && column.updatable { Presence::Optional } else { Presence::Never }
         };
         (when(relation.insertable), when(relation.updatable))
-    } else if column.generated || column.identity == Identity::Always {
-        (Presence::Never, Presence::Never)
     } else {
-        let filled = !column.not_null || column.default.is_some() || column.identity != Identity::No;
-        (if filled { Presence::Optional } else { Presence::Required }, Presence::Optional)
+        match source(column) {
+            Source::Made => (Presence::Never, Presence::Never),
+            Source::Null if column.not_null => (Presence::Required, Presence::Optional),
+            Source::Null | Source::Default => (Presence::Optional, Presence::Optional),
+        }
     };
     Column {
         name: column.name.as_str().to_owned(),
@@ -79,6 +107,8 @@ fn column(scope: &Scope<'_>, relation: &catalog::Relation, column: &catalog::Col
         takes_null: !column.not_null || is_view(relation.kind),
         insert,
         update,
+        insert_limits: limits(Verb::Insert),
+        update_limits: limits(Verb::Update),
     }
 }
 
@@ -98,7 +128,7 @@ fn relationships(scope: &Scope<'_>, id: RelationId) -> Vec<Relationship> {
             if target.schema != here.schema || !is_offered(scope, relationship.target) {
                 return None;
             }
-            let name = |relation: &catalog::Relation, column: catalog::ColumnId| {
+            let name = |relation: &catalog::Relation, column: ColumnId| {
                 relation.columns[column.0 as usize].name.as_str().to_owned()
             };
             Some(Relationship {

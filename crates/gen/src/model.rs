@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bedplate_query::catalog::Bound;
+
 #[derive(Debug)]
 pub(crate) struct Model {
     /// By name.
@@ -44,6 +46,23 @@ pub(crate) struct Column {
     pub takes_null: bool,
     pub insert: Presence,
     pub update: Presence,
+    pub insert_limits: Limits,
+    pub update_limits: Limits,
+}
+
+/// What lengths, domains and CHECKs say of a value that is written, beyond its type.
+#[derive(Debug, Default, Clone, PartialEq)]
+pub(crate) struct Limits {
+    pub min: Option<Bound>,
+    pub max: Option<Bound>,
+    /// Characters.
+    pub shortest: Option<u32>,
+    /// Characters.
+    pub longest: Option<u32>,
+    /// In place of all values of the type.
+    pub choices: Option<Vec<Arc<str>>>,
+    /// Regular expressions that each must match, as ECMA-262 has them.
+    pub patterns: Vec<String>,
 }
 
 /// Whether a column stands in what is written.

@@ -122,7 +122,7 @@ fn composite(names: &Names, schema: &Schema, found: &Composite) -> String {
     let mut fields = Fields::new(names);
     for field in &found.fields {
         let ty = annotation(names, &field.ty);
-        fields.add(&field.name, &optional(&ty, true), Value::Default("None"), None);
+        fields.add(&field.name, &optional(&ty, true), Value::Default("None"), &[]);
     }
     class(names.class(schema, &found.name, Kind::Composite), "_Row", found.comment.as_deref(), &fields.text)
 }
@@ -132,33 +132,81 @@ fn relation(names: &Names, schema: &Schema, relation: &Relation, view: bool) -> 
     let mut row = Fields::new(names);
     for column in &relation.columns {
         let ty = optional(&annotation(names, &column.ty), column.nullable);
-        row.add(&column.name, &ty, Value::Required, column.comment.as_deref());
+        row.add(&column.name, &ty, Value::Required, &description(column.comment.as_deref()));
     }
     for computed in &relation.computed {
         if let Some(value) = computed_value(computed) {
             let ty = optional(&annotation(names, &value), true);
-            row.add(&computed.name, &ty, Value::Default("None"), computed.comment.as_deref());
+            row.add(&computed.name, &ty, Value::Default("None"), &description(computed.comment.as_deref()));
         }
     }
     let mut out = class(&format!("{name}Row"), "_Row", relation.comment.as_deref(), &row.text);
     if relation.writable || !view {
-        out.push_str(&written(names, &format!("{name}Insert"), relation, |c| c.insert));
-        out.push_str(&written(names, &format!("{name}Update"), relation, |c| c.update));
+        let insert: Part = |c| (c.insert, &c.insert_limits);
+        let update: Part = |c| (c.update, &c.update_limits);
+        out.push_str(&written(names, &format!("{name}Insert"), relation, insert));
+        out.push_str(&written(names, &format!("{name}Update"), relation, update));
     }
     out
 }
 
-fn written(names: &Names, name: &str, relation: &Relation, presence: fn(&Column) -> Presence) -> String {
+/// Whether a column stands in what is written, and what is demanded of it.
+type Part = fn(&Column) -> (Presence, &Limits);
+
+fn written(names: &Names, name: &str, relation: &Relation, part: Part) -> String {
     let mut fields = Fields::new(names);
     for column in &relation.columns {
-        let ty = optional(&annotation(names, &column.ty), column.takes_null);
-        match presence(column) {
+        let (presence, limits) = part(column);
+        let ty = match &limits.choices {
+            Some(choices) => choices_of(&column.ty, choices),
+            None => annotation(names, &column.ty),
+        };
+        let ty = optional(&ty, column.takes_null);
+        let demands = demands(&column.ty, limits);
+        match presence {
             Presence::Never => {}
-            Presence::Required => fields.add(&column.name, &ty, Value::Required, None),
-            Presence::Optional => fields.add(&column.name, &ty, Value::Default("_UNSET"), None),
+            Presence::Required => fields.add(&column.name, &ty, Value::Required, &demands),
+            Presence::Optional => fields.add(&column.name, &ty, Value::Default("_UNSET"), &demands),
         }
     }
     class(name, "_Write", relation.comment.as_deref(), &fields.text)
+}
+
+fn is_number(ty: &Ty) -> bool {
+    matches!(ty, Ty::Int2 | Ty::Int4 | Ty::Int8 | Ty::Float4 | Ty::Float8 | Ty::Numeric)
+}
+
+fn choices_of(ty: &Ty, choices: &[std::sync::Arc<str>]) -> String {
+    if is_number(ty) {
+        return format!("_typing.Literal[{}]", choices.join(", "));
+    }
+    labels(choices)
+}
+
+/// Arguments of `Field` for what is demanded of a value.
+fn demands(ty: &Ty, limits: &Limits) -> Vec<String> {
+    let mut arguments = Vec::new();
+    if limits.choices.is_some() {
+        return arguments;
+    }
+    if is_number(ty) {
+        for (bound, inclusive, exclusive) in [(limits.min, "ge", "gt"), (limits.max, "le", "lt")] {
+            if let Some(bound) = bound {
+                let name = if bound.inclusive { inclusive } else { exclusive };
+                arguments.push(format!("{name}={}", bound.value));
+            }
+        }
+    } else if *ty == Ty::Text {
+        arguments.extend(limits.shortest.map(|n| format!("min_length={n}")));
+        arguments.extend(limits.longest.map(|n| format!("max_length={n}")));
+        // A field takes one; PostgreSQL checks the others.
+        arguments.extend(limits.patterns.first().map(|pattern| format!("pattern={}", literal(pattern))));
+    }
+    arguments
+}
+
+fn description(comment: Option<&str>) -> Vec<String> {
+    comment.iter().map(|comment| format!("description={}", literal(comment.trim()))).collect()
 }
 
 fn class(name: &str, base: &str, comment: Option<&str>, fields: &str) -> String {
@@ -185,7 +233,8 @@ impl<'a> Fields<'a> {
         Self { names, taken: Taken::default(), text: String::new() }
     }
 
-    fn add(&mut self, column: &str, ty: &str, value: Value, comment: Option<&str>) {
+    /// `more`: further arguments of `Field`.
+    fn add(&mut self, column: &str, ty: &str, value: Value, more: &[String]) {
         let name = self.taken.take(self.field_name(column));
         let mut arguments = Vec::new();
         if let Value::Default(text) = value {
@@ -194,9 +243,7 @@ impl<'a> Fields<'a> {
         if name != column {
             arguments.push(format!("alias={}", literal(column)));
         }
-        if let Some(comment) = comment {
-            arguments.push(format!("description={}", literal(comment.trim())));
-        }
+        arguments.extend_from_slice(more);
         let value = match (value, arguments.as_slice()) {
             (_, []) => String::new(),
             (Value::Default(text), [_]) => format!(" = {text}"),

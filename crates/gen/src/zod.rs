@@ -15,6 +15,10 @@ import { z } from \"zod\"
 
 // JSON other than null.
 const someJson = z.union([z.string(), z.number(), z.boolean(), z.array(z.json()), z.record(z.string(), z.json())])
+
+// PostgreSQL counts characters, JavaScript the halves of some of them.
+const atMost = (most: number) =>
+  [(text: string) => [...text].length <= most, `must be at most ${most} characters`] as const
 ";
 
 /// The constants by what they stand for.
@@ -65,7 +69,7 @@ fn named(schema: &Schema, name: &str) -> Named {
 }
 
 fn names(model: &Model) -> Names {
-    let mut taken = Taken::with(&["z", "schemas", "someJson"]);
+    let mut taken = Taken::with(&["z", "schemas", "someJson", "atMost"]);
     let mut names = Names { enums: HashMap::new(), composites: HashMap::new(), rows: HashMap::new() };
     for schema in &model.schemas {
         let mut make = |name: &str, end: &str| {
@@ -99,24 +103,63 @@ fn relation(names: &Names, name: &str, relation: &Relation, view: bool) -> Strin
         .collect();
     out.push_str(&format!("\nconst {name}Row = z.object({{\n{row}}})\n"));
     if relation.writable || !view {
-        for (part, presence) in
-            [("Insert", (|c| c.insert) as fn(&Column) -> Presence), ("Update", |c: &Column| c.update)]
-        {
+        for (part, part_of) in [
+            ("Insert", (|c| (c.insert, &c.insert_limits)) as Part),
+            ("Update", |c| (c.update, &c.update_limits)),
+        ] {
             let fields: String =
-                relation.columns.iter().filter_map(|c| written(names, c, presence(c))).collect();
+                relation.columns.iter().filter_map(|c| written(names, c, part_of(c))).collect();
             out.push_str(&format!("\nconst {name}{part} = z.strictObject({{\n{fields}}})\n"));
         }
     }
     out
 }
 
-fn written(names: &Names, column: &Column, presence: Presence) -> Option<String> {
-    let value = column_value(names, &column.ty, column.takes_null);
+/// Whether a column stands in what is written, and what is demanded of it.
+type Part = fn(&Column) -> (Presence, &Limits);
+
+fn written(names: &Names, column: &Column, (presence, limits): (Presence, &Limits)) -> Option<String> {
+    let value = match limited(names, &column.ty, limits) {
+        Some(value) if column.takes_null => format!("{value}.nullable()"),
+        Some(value) => value,
+        None => column_value(names, &column.ty, column.takes_null),
+    };
     match presence {
         Presence::Never => None,
         Presence::Required => Some(line(&column.name, value, None)),
         Presence::Optional => Some(line(&column.name, format!("{value}.optional()"), None)),
     }
+}
+
+/// The value with its limits; `None` where it has none.
+fn limited(names: &Names, ty: &Ty, limits: &Limits) -> Option<String> {
+    if *limits == Limits::default() {
+        return None;
+    }
+    let number = matches!(ty, Ty::Int2 | Ty::Int4 | Ty::Int8 | Ty::Float4 | Ty::Float8 | Ty::Numeric);
+    if let Some(choices) = &limits.choices {
+        return Some(if number { format!("z.literal([{}])", choices.join(", ")) } else { labels(choices) });
+    }
+    let mut out = value(names, ty);
+    if number {
+        for (bound, inclusive, exclusive) in [(limits.min, "min", "gt"), (limits.max, "max", "lt")] {
+            if let Some(bound) = bound {
+                let name = if bound.inclusive { inclusive } else { exclusive };
+                out.push_str(&format!(".{name}({})", bound.value));
+            }
+        }
+    } else if *ty == Ty::Text {
+        if let Some(shortest) = limits.shortest {
+            out.push_str(&format!(".min({shortest})"));
+        }
+        for pattern in &limits.patterns {
+            out.push_str(&format!(".regex(new RegExp({}))", quoted(pattern)));
+        }
+        if let Some(longest) = limits.longest {
+            out.push_str(&format!(".refine(...atMost({longest}))"));
+        }
+    }
+    Some(out)
 }
 
 fn line(name: &str, value: String, comment: Option<&str>) -> String {

@@ -41,17 +41,17 @@ class AttachmentsRow(_Row):
 
 class AttachmentsInsert(_Write):
     created_at: _datetime.datetime = _UNSET
-    file_name: str
+    file_name: str = _pydantic.Field(min_length=1, max_length=255)
     id: _uuid.UUID = _UNSET
-    size_bytes: int
+    size_bytes: int = _pydantic.Field(ge=0)
     ticket_id: int
 
 
 class AttachmentsUpdate(_Write):
     created_at: _datetime.datetime = _UNSET
-    file_name: str = _UNSET
+    file_name: str = _pydantic.Field(default=_UNSET, min_length=1, max_length=255)
     id: _uuid.UUID = _UNSET
-    size_bytes: int = _UNSET
+    size_bytes: int = _pydantic.Field(default=_UNSET, ge=0)
     ticket_id: int = _UNSET
 
 
@@ -65,14 +65,14 @@ class CommentsRow(_Row):
 
 class CommentsInsert(_Write):
     author_id: _uuid.UUID = _UNSET
-    body: str
+    body: str = _pydantic.Field(min_length=1, max_length=5000)
     created_at: _datetime.datetime = _UNSET
     ticket_id: int
 
 
 class CommentsUpdate(_Write):
     author_id: _uuid.UUID = _UNSET
-    body: str = _UNSET
+    body: str = _pydantic.Field(default=_UNSET, min_length=1, max_length=5000)
     created_at: _datetime.datetime = _UNSET
     ticket_id: int = _UNSET
 
@@ -108,16 +108,16 @@ class OrganizationsInsert(_Write):
     """A customer of the helpdesk; every other row belongs to one."""
 
     created_at: _datetime.datetime = _UNSET
-    name: str
-    slug: str
+    name: str = _pydantic.Field(min_length=1, max_length=80)
+    slug: str = _pydantic.Field(pattern="^[a-z0-9-]{2,40}$")
 
 
 class OrganizationsUpdate(_Write):
     """A customer of the helpdesk; every other row belongs to one."""
 
     created_at: _datetime.datetime = _UNSET
-    name: str = _UNSET
-    slug: str = _UNSET
+    name: str = _pydantic.Field(default=_UNSET, min_length=1, max_length=80)
+    slug: str = _pydantic.Field(default=_UNSET, pattern="^[a-z0-9-]{2,40}$")
 
 
 class ProfilesRow(_Row):
@@ -130,14 +130,14 @@ class ProfilesRow(_Row):
 class ProfilesInsert(_Write):
     """What members of the same organization see of a user."""
 
-    display_name: str
+    display_name: str = _pydantic.Field(min_length=1, max_length=60)
     id: _uuid.UUID
 
 
 class ProfilesUpdate(_Write):
     """What members of the same organization see of a user."""
 
-    display_name: str = _UNSET
+    display_name: str = _pydantic.Field(default=_UNSET, min_length=1, max_length=60)
     id: _uuid.UUID = _UNSET
 
 
@@ -161,10 +161,10 @@ class TicketsInsert(_Write):
     body: str = _UNSET
     created_at: _datetime.datetime = _UNSET
     organization_id: int
-    priority: int = _UNSET
+    priority: int = _pydantic.Field(default=_UNSET, ge=1, le=5)
     status: TicketStatus = _UNSET
     tags: _typing.List[str] = _UNSET
-    title: str
+    title: str = _pydantic.Field(min_length=1, max_length=120)
     updated_at: _datetime.datetime = _UNSET
 
 

@@ -6,6 +6,10 @@ import { z } from "zod"
 // JSON other than null.
 const someJson = z.union([z.string(), z.number(), z.boolean(), z.array(z.json()), z.record(z.string(), z.json())])
 
+// PostgreSQL counts characters, JavaScript the halves of some of them.
+const atMost = (most: number) =>
+  [(text: string) => [...text].length <= most, `must be at most ${most} characters`] as const
+
 const publicMemberRoleEnum = z.enum(["agent", "customer"])
 
 const publicTicketStatusEnum = z.enum(["open", "pending", "solved", "closed"])
@@ -20,17 +24,17 @@ const publicAttachmentsRow = z.object({
 
 const publicAttachmentsInsert = z.strictObject({
   created_at: z.string().optional(),
-  file_name: z.string(),
+  file_name: z.string().min(1).refine(...atMost(255)),
   id: z.guid().optional(),
-  size_bytes: z.int(),
+  size_bytes: z.int().min(0),
   ticket_id: z.int(),
 })
 
 const publicAttachmentsUpdate = z.strictObject({
   created_at: z.string().optional(),
-  file_name: z.string().optional(),
+  file_name: z.string().min(1).refine(...atMost(255)).optional(),
   id: z.guid().optional(),
-  size_bytes: z.int().optional(),
+  size_bytes: z.int().min(0).optional(),
   ticket_id: z.int().optional(),
 })
 
@@ -44,14 +48,14 @@ const publicCommentsRow = z.object({
 
 const publicCommentsInsert = z.strictObject({
   author_id: z.guid().optional(),
-  body: z.string(),
+  body: z.string().min(1).refine(...atMost(5000)),
   created_at: z.string().optional(),
   ticket_id: z.int(),
 })
 
 const publicCommentsUpdate = z.strictObject({
   author_id: z.guid().optional(),
-  body: z.string().optional(),
+  body: z.string().min(1).refine(...atMost(5000)).optional(),
   created_at: z.string().optional(),
   ticket_id: z.int().optional(),
 })
@@ -83,14 +87,14 @@ const publicOrganizationsRow = z.object({
 
 const publicOrganizationsInsert = z.strictObject({
   created_at: z.string().optional(),
-  name: z.string(),
-  slug: z.string(),
+  name: z.string().min(1).refine(...atMost(80)),
+  slug: z.string().regex(new RegExp("^[a-z0-9-]{2,40}$")),
 })
 
 const publicOrganizationsUpdate = z.strictObject({
   created_at: z.string().optional(),
-  name: z.string().optional(),
-  slug: z.string().optional(),
+  name: z.string().min(1).refine(...atMost(80)).optional(),
+  slug: z.string().regex(new RegExp("^[a-z0-9-]{2,40}$")).optional(),
 })
 
 const publicProfilesRow = z.object({
@@ -99,12 +103,12 @@ const publicProfilesRow = z.object({
 })
 
 const publicProfilesInsert = z.strictObject({
-  display_name: z.string(),
+  display_name: z.string().min(1).refine(...atMost(60)),
   id: z.guid(),
 })
 
 const publicProfilesUpdate = z.strictObject({
-  display_name: z.string().optional(),
+  display_name: z.string().min(1).refine(...atMost(60)).optional(),
   id: z.guid().optional(),
 })
 
@@ -129,10 +133,10 @@ const publicTicketsInsert = z.strictObject({
   body: z.string().optional(),
   created_at: z.string().optional(),
   organization_id: z.int(),
-  priority: z.int().min(-32768).max(32767).optional(),
+  priority: z.int().min(-32768).max(32767).min(1).max(5).optional(),
   status: publicTicketStatusEnum.optional(),
   tags: z.array(z.string()).optional(),
-  title: z.string(),
+  title: z.string().min(1).refine(...atMost(120)),
   updated_at: z.string().optional(),
 })
 

@@ -73,8 +73,12 @@ def writes() -> None:
     assert PeopleUpdate(flag=True).payload() == {"flag": True}
     assert OrdersInsert(person_id=1, total=5, status="1st").payload() == {"person_id": 1, "total": 5, "status": "1st"}
     refused(PeopleInsert, {"name": "Cem"})
-    refused(PeopleInsert, {"name": "Cem", "email": "c", "id": 1})
-    refused(PeopleInsert, {"name": None, "email": "c"})
+    # What domains and lengths demand.
+    PeopleInsert.model_validate({"name": "Cem", "email": "c@example.com", "short": "\U0001f642" * 10})
+    refused(PeopleInsert, {"name": "Cem", "email": "no address"})
+    refused(PeopleInsert, {"name": "Cem", "email": "c@example.com", "short": "eleven char"})
+    refused(PeopleInsert, {"name": "Cem", "email": "c@example.com", "id": 1})
+    refused(PeopleInsert, {"name": None, "email": "c@example.com"})
     refused(OrdersInsert, {"person_id": 1, "total": 5, "status": "closed"})
     refused(OrdersInsert, {"person_id": 1, "total": 5, "tax": 1})
 
