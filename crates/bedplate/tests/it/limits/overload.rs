@@ -76,6 +76,49 @@ async fn r08_an_exhausted_pool_refuses_the_excess_in_time_and_health_does_not_no
     assert_eq!(server.get("/api/v1/tickets?limit=1", Some(&user(ALICE))).await.status, 200);
 }
 
+/// R-09: slow statements end at their role's limit, or with their client, and leave the rest alone.
+#[tokio::test]
+async fn r09_slow_statements_are_cancelled_at_the_limit_and_when_the_client_is_gone() {
+    let settings = ["budgets.roles.authenticated.time=1s", "database.pool_read=6", "database.pool_wait=10s"];
+    let server = server(&settings, NAP).await;
+    let mut naps = JoinSet::new();
+    let started = Instant::now();
+    for _ in 0..6 {
+        ask(&mut naps, &server, "/api/v1/rpc/nap?seconds=60");
+    }
+    while let Some(answer) = naps.join_next().await {
+        assert_eq!(answer.unwrap().status, 504);
+    }
+    // The limit and half a second; a build for tests on a busy machine gets some more.
+    let bound = Duration::from_millis(if cfg!(debug_assertions) { 4_000 } else { 1_500 });
+    assert!(started.elapsed() < bound, "{:?}", started.elapsed());
+
+    let server = super::server(&["budgets.roles.authenticated.time=60s"], NAP).await;
+    let owner = server.db.connect("postgres").await;
+    let running = async || {
+        let sql = "select count(*) from pg_stat_activity where state = 'active' and query like '%nap%' \
+                   and datname = current_database() and pid <> pg_backend_pid()";
+        owner.query(sql, &[]).await.unwrap()[0].get::<_, i64>(0)
+    };
+    for _ in 0..4 {
+        ask(&mut naps, &server, "/api/v1/rpc/nap?seconds=60");
+    }
+    let end = Instant::now() + Duration::from_secs(20);
+    while running().await < 4 {
+        assert!(Instant::now() < end, "they never ran");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    naps.abort_all();
+    let gone = Instant::now();
+    while running().await > 0 {
+        assert!(gone.elapsed() < Duration::from_secs(10), "statements of clients that are gone go on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let bound = Duration::from_secs(if cfg!(debug_assertions) { 5 } else { 2 });
+    assert!(gone.elapsed() < bound, "{:?}", gone.elapsed());
+    assert_eq!(server.get("/api/v1/tickets?limit=1", Some(&user(ALICE))).await.status, 200);
+}
+
 /// R-15, api-v1: past the limit of requests in work the answer is 503 at once, and what watches the server is answered.
 #[tokio::test]
 async fn overload_is_shed_early_and_health_and_metrics_answer() {
