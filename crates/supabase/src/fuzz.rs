@@ -1,5 +1,11 @@
-//! The parsers of headers and bodies, for the fuzz targets.
+//! The parsers of headers and bodies, for the fuzz targets. Tests read the targets' corpus as well, so that what was found
+//! once stays found.
 
+use std::sync::Arc;
+
+use bedplate_data::Door;
+use bedplate_query::gate::Gate;
+use bedplate_query::limits;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use bedplate_query::request::{Page, Values};
@@ -7,7 +13,29 @@ use bedplate_query::validate::body::Limits;
 
 use crate::accept::Media;
 use crate::range::Window;
+use crate::config::{Counts, OpenApi, TransactionEnd};
 use crate::{Config, accept, body, prefer};
+
+/// Everything allowed, so that as much as can be is read.
+pub fn config(gate: Arc<dyn Gate>) -> Config {
+    Config {
+        schemas: vec!["public".to_owned()],
+        search_paths: vec![None],
+        extra_search_path: Vec::new(),
+        transaction: TransactionEnd { rollback: false, allow_override: true },
+        extensions: true,
+        root_spec: None,
+        plans: true,
+        counts: [Counts { exact: true, planned: true, estimated: true }; 3],
+        max_rows: Some(1000),
+        openapi: OpenApi::default(),
+        server_timing: false,
+        trace_header: None,
+        json: Limits::default(),
+        timezones: Arc::new(["America/Los_Angeles".to_owned(), "UTC".to_owned()]),
+        door: Door::new(gate, limits::Limits::default()),
+    }
+}
 
 /// `Prefer`, `Range` and `Accept` with the same bytes, where they can stand in a header.
 pub fn headers(bytes: &[u8], config: &Config) {
@@ -27,5 +55,44 @@ pub fn bodies(bytes: &[u8], limits: &Limits) {
         for named in [false, true] {
             let _ = body::parse_as(media.clone(), bytes, limits, named);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bedplate_query::catalog::{Catalog, FunctionId, RelationId, RoleId};
+    use bedplate_query::gate::{Denial, Verb};
+
+    use super::*;
+
+    struct Closed;
+
+    impl Gate for Closed {
+        fn relation(&self, _: &Catalog, _: RoleId, _: RelationId, _: Verb) -> Result<(), Denial> {
+            Err(Denial::Hidden(String::new()))
+        }
+
+        fn function(&self, _: &Catalog, _: RoleId, _: FunctionId) -> Result<(), Denial> {
+            Err(Denial::Hidden(String::new()))
+        }
+
+        fn aggregates(&self, _: &Catalog, _: RoleId, _: RelationId) -> bool {
+            false
+        }
+    }
+
+    fn corpus(target: &str) -> Vec<Vec<u8>> {
+        let folder = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
+        let files = std::fs::read_dir(folder).unwrap();
+        let inputs: Vec<_> = files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect();
+        assert!(inputs.len() > 10, "the corpus of {target}");
+        inputs
+    }
+
+    #[test]
+    fn the_corpus_is_read_without_a_panic() {
+        let config = config(Arc::new(Closed));
+        corpus("headers").iter().for_each(|bytes| headers(bytes, &config));
+        corpus("bodies").iter().for_each(|bytes| bodies(bytes, &Limits::default()));
     }
 }

@@ -9,7 +9,7 @@ mod accept;
 mod body;
 pub mod config;
 pub mod error;
-#[cfg(feature = "fuzzing")]
+#[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
 mod openapi;
 mod options;
