@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use bedplate_core::{Clock, Problem};
+use bedplate_outgoing::{Client, Target};
 use bytes::Bytes;
-use http::Uri;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::fetch::{self, Fetcher};
+use crate::fetch;
 use crate::jwk::JwkSet;
 use crate::keys::KeyRing;
 use crate::problems::KEYS_UNAVAILABLE;
@@ -43,8 +43,8 @@ pub struct IssuerConfig {
 
 /// Where to learn the keys.
 enum Source {
-    Keys(Uri),
-    Discovery(Uri),
+    Keys(Target),
+    Discovery(Target),
 }
 
 /// What is needed of a discovery document.
@@ -57,7 +57,7 @@ struct Discovered {
 pub(crate) struct Issuer {
     pub config: IssuerConfig,
     source: Source,
-    fetcher: Fetcher,
+    client: Client,
     keys: ArcSwapOption<KeyRing>,
     /// When the last read began and when the last one succeeded, in Unix seconds.
     tried_at: AtomicI64,
@@ -67,7 +67,7 @@ pub(crate) struct Issuer {
 }
 
 impl Issuer {
-    pub fn new(config: IssuerConfig, fetcher: Fetcher, clock: Arc<dyn Clock>) -> Result<Self, String> {
+    pub fn new(config: IssuerConfig, client: Client, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let source = match &config.jwks_url {
             Some(url) => Source::Keys(address(url)?),
             None => {
@@ -81,7 +81,7 @@ impl Issuer {
         Ok(Self {
             config,
             source,
-            fetcher,
+            client,
             keys: ArcSwapOption::empty(),
             tried_at: AtomicI64::new(i64::MIN),
             read_at: AtomicI64::new(i64::MIN),
@@ -136,8 +136,8 @@ impl Issuer {
 
     async fn fetch(&self) -> Result<KeyRing, String> {
         let body = match &self.source {
-            Source::Keys(uri) => self.get(uri).await?,
-            Source::Discovery(uri) => self.get(&self.discover(uri).await?).await?,
+            Source::Keys(target) => self.get(target).await?,
+            Source::Discovery(target) => self.get(&self.discover(target).await?).await?,
         };
         let set: JwkSet = serde_json::from_slice(&body).map_err(|e| format!("not a JWK set: {e}"))?;
         let keys = set.keys.iter().take(MAX_KEYS).filter_map(crate::jwk::Jwk::verify_key);
@@ -151,23 +151,24 @@ impl Issuer {
         }
     }
 
-    /// The document must be about this issuer, and its key address is held to the same rules as a configured one.
-    async fn discover(&self, uri: &Uri) -> Result<Uri, String> {
-        let found: Discovered = serde_json::from_slice(&self.get(uri).await?)
+    /// The document must be about this issuer. The address that it names is a stranger's, unless it is on the issuer's own
+    /// host: whoever can change the document must not lead us into a private network.
+    async fn discover(&self, target: &Target) -> Result<Target, String> {
+        let found: Discovered = serde_json::from_slice(&self.get(target).await?)
             .map_err(|e| format!("not a discovery document: {e}"))?;
         if found.issuer != self.config.issuer {
             return Err(format!("the discovery document is about another issuer: {:?}", found.issuer));
         }
-        address(&found.jwks_uri)
+        let keys =
+            target.named_by_answer(&found.jwks_uri).map_err(|e| format!("{:?}: {e}", found.jwks_uri))?;
+        fetch::check(keys)
     }
 
-    async fn get(&self, uri: &Uri) -> Result<Bytes, String> {
-        self.fetcher.get(uri).await.map_err(|e| format!("{uri}: {e}"))
+    async fn get(&self, target: &Target) -> Result<Bytes, String> {
+        fetch::get(&self.client, target).await.map_err(|why| format!("{target}: {why}"))
     }
 }
 
-fn address(url: &str) -> Result<Uri, String> {
-    let uri: Uri = url.parse().map_err(|_| format!("{url:?} is not a URL"))?;
-    fetch::check_address(&uri).map_err(|e| e.to_string())?;
-    Ok(uri)
+fn address(url: &str) -> Result<Target, String> {
+    fetch::check(Target::configured(url).map_err(|e| format!("{url:?}: {e}"))?)
 }

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use bedplate_core::{Clock, Principal, PrincipalKind, Problem};
+use bedplate_outgoing::Client;
 use foldhash::fast::RandomState;
 use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Map, Value};
 
 use crate::claim_path::ClaimPath;
 use crate::claims::{self, Nulls, Times};
-use crate::fetch::Fetcher;
 use crate::issuer::{Issuer, IssuerConfig};
 use crate::keys::KeyRing;
 use crate::refusal::{Refusal, invalid};
@@ -109,22 +109,18 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// `Err` says which issuer's configuration is wrong.
+    /// `client` reads the issuers' key sets. `Err` says which issuer's configuration is wrong.
     pub fn new(
         config: LocalConfig,
         ring: KeyRing,
         issuers: Vec<IssuerConfig>,
+        client: &Client,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, String> {
-        let issuers = if issuers.is_empty() {
-            Vec::new()
-        } else {
-            let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
-            issuers
-                .into_iter()
-                .map(|c| Issuer::new(c, fetcher.clone(), Arc::clone(&clock)).map(Arc::new))
-                .collect::<Result<_, _>>()?
-        };
+        let issuers = issuers
+            .into_iter()
+            .map(|c| Issuer::new(c, client.clone(), Arc::clone(&clock)).map(Arc::new))
+            .collect::<Result<_, _>>()?;
         let entries = config.cache_entries.max(1);
         Ok(Self {
             config,

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bedplate_auth::{IssuerConfig, KeyRing, LocalConfig, Verifier};
+use bedplate_outgoing::{Client, Config};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -65,7 +66,12 @@ impl Jwks {
 }
 
 fn verifier_for(clock: Arc<TestClock>, issuers: Vec<IssuerConfig>) -> Verifier {
-    Verifier::new(LocalConfig::default(), KeyRing::new(vec![secret_key(SECRET)]), issuers, clock).unwrap()
+    verifier_with(&Client::default(), clock, issuers)
+}
+
+fn verifier_with(client: &Client, clock: Arc<TestClock>, issuers: Vec<IssuerConfig>) -> Verifier {
+    let ring = KeyRing::new(vec![secret_key(SECRET)]);
+    Verifier::new(LocalConfig::default(), ring, issuers, client, clock).unwrap()
 }
 
 fn external(changes: Value) -> Value {
@@ -165,9 +171,18 @@ async fn an_issuer_that_was_never_reached_is_503_and_bad_addresses_are_refused_a
     let problem = verifier.verify(&Signer::es().sign(Some("k"), &external(json!({})))).await.unwrap_err();
     assert_eq!(problem.status(), 503);
     assert!(problem.retry_after_value().is_some());
-    for url in ["http://keys.example/jwks", "file:///etc/passwd", "ftp://x", "", "https://"] {
+    for url in [
+        "http://keys.example/jwks",
+        "file:///etc/passwd",
+        "ftp://x",
+        "",
+        "https://",
+        "https://user:pw@keys.example/",
+        "https://0x7f000001/jwks",
+    ] {
         let config = IssuerConfig { jwks_url: Some(url.to_owned()), ..jwks.issuer("https://a.example/") };
-        let made = Verifier::new(LocalConfig::default(), KeyRing::default(), vec![config], TestClock::new());
+        let (ring, client) = (KeyRing::default(), Client::default());
+        let made = Verifier::new(LocalConfig::default(), ring, vec![config], &client, TestClock::new());
         assert!(made.is_err(), "{url}");
     }
 }
@@ -186,9 +201,41 @@ async fn keys_are_found_by_discovery_only_when_the_document_is_about_the_issuer(
     assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 503);
     assert_eq!(keys.reads(), 0);
 
+    // The document leads to another port of this machine: to follow it, that has to be allowed.
     document.set(200, json!({"issuer": issuer, "jwks_uri": keys.url}));
-    let verifier = verifier_for(TestClock::new(), vec![config]);
+    let verifier = verifier_for(TestClock::new(), vec![config.clone()]);
+    assert_eq!(verifier.verify(&token).await.unwrap_err().status(), 503);
+    assert_eq!(keys.reads(), 0);
+    let port = keys.url.rsplit_once(':').unwrap().1.trim_end_matches("/jwks.json");
+    let allow = vec![format!("127.0.0.1:{port}").parse().unwrap()];
+    let client = Client::new(Config { allow, ..Config::default() });
+    let verifier = verifier_with(&client, TestClock::new(), vec![config]);
     assert!(verifier.verify(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a04_a_discovery_document_leads_to_no_private_address() {
+    let secret = Jwks::start(json!([])).await;
+    let document = Jwks::start(json!({})).await;
+    let issuer = document.url.trim_end_matches("/jwks.json").to_owned();
+    let token = Signer::es().sign(Some("k1"), &external(json!({"iss": issuer})));
+    let port = secret.url.rsplit_once(':').unwrap().1;
+    for uri in [
+        secret.url.clone(),
+        format!("http://localhost:{port}"),
+        format!("https://127.0.0.1:{port}"),
+        format!("http://0x7f000001:{port}"),
+        "http://169.254.169.254/latest/meta-data/".to_owned(),
+        "https://10.0.0.1/".to_owned(),
+        "file:///etc/passwd".to_owned(),
+    ] {
+        document.set(200, json!({"issuer": issuer, "jwks_uri": uri}));
+        let config = IssuerConfig { jwks_url: None, ..document.issuer(&issuer) };
+        let verifier = verifier_for(TestClock::new(), vec![config]);
+        let problem = verifier.verify(&token).await.unwrap_err();
+        assert_eq!(problem.status(), 503, "{uri}");
+    }
+    assert_eq!(secret.reads(), 0);
 }
 
 #[tokio::test]

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bedplate_auth::{KeyRing, LocalConfig, Verifier, VerifyKey};
 use bedplate_core::{Clock, Secret};
+use bedplate_outgoing::Client;
 use serde_json::{Value, json};
 
 pub const NOW: i64 = 1_800_000_000;
@@ -65,7 +66,7 @@ pub fn claims(changes: Value) -> Value {
 }
 
 pub fn verifier_with(clock: Arc<TestClock>, config: LocalConfig, keys: Vec<VerifyKey>) -> Verifier {
-    Verifier::new(config, KeyRing::new(keys), Vec::new(), clock).unwrap()
+    Verifier::new(config, KeyRing::new(keys), Vec::new(), &Client::default(), clock).unwrap()
 }
 
 pub fn verifier() -> Verifier {

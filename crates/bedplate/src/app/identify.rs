@@ -13,6 +13,7 @@ use bedplate_auth::{
 };
 use bedplate_core::{Problem, Secret, SystemClock};
 use bedplate_http::Authentication;
+use bedplate_outgoing::Client;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::{Algorithm, Auth, Issuer, Rest};
 use http::header::AUTHORIZATION;
@@ -27,10 +28,10 @@ bedplate_core::codes! {
     AUTH_SETTINGS_INVALID = "auth_settings_invalid", 500, Auth, "The authentication settings cannot be used", final;
 }
 
-pub fn authenticator(loaded: &Loaded, keys: &Keys) -> Result<Authenticator, Problem> {
+pub fn authenticator(loaded: &Loaded, keys: &Keys, client: &Client) -> Result<Authenticator, Problem> {
     let auth = &loaded.settings.auth;
     let issuers = auth.issuers.iter().map(|issuer| issuer_config(auth, issuer)).collect();
-    let verifier = Verifier::new(local(auth), ring(keys)?, issuers, Arc::new(SystemClock));
+    let verifier = Verifier::new(local(auth), ring(keys)?, issuers, client, Arc::new(SystemClock));
     let verifier = verifier.map_err(|why| {
         Problem::new(&AUTH_SETTINGS_INVALID).detail(why).hint("correct [auth] in bedplate.toml")
     })?;
@@ -39,7 +40,7 @@ pub fn authenticator(loaded: &Loaded, keys: &Keys) -> Result<Authenticator, Prob
 
 /// Who calls `/rest/v1`: as elsewhere, unless `[rest]` has keys and rules of its own. Those are PostgREST's: the role by
 /// its path, `aud` where the token names one, and no external issuers beside the secret.
-pub fn rest(loaded: &Loaded, rest: &Rest, keys: &Keys) -> Result<Authenticator, Problem> {
+pub fn rest(loaded: &Loaded, rest: &Rest, keys: &Keys, client: &Client) -> Result<Authenticator, Problem> {
     let auth = &loaded.settings.auth;
     let anon = rest.db_anon_role.as_deref().unwrap_or(&auth.anon_role);
     // PostgreSQL has no role of that name.
@@ -58,7 +59,7 @@ pub fn rest(loaded: &Loaded, rest: &Rest, keys: &Keys) -> Result<Authenticator, 
         cache_entries: rest.jwt_cache_max_entries.unwrap_or(auth.token_cache_entries),
         ..local(auth)
     };
-    let verifier = Verifier::new(config, ring, issuers.collect(), Arc::new(SystemClock));
+    let verifier = Verifier::new(config, ring, issuers.collect(), client, Arc::new(SystemClock));
     let verifier = verifier.map_err(|why| Problem::new(&AUTH_SETTINGS_INVALID).detail(why))?;
     let manner = if rest.jwt_enabled { Manner::Postgrest } else { Manner::TokensOff };
     let authenticator =

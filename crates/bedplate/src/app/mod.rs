@@ -12,6 +12,7 @@ mod kit;
 mod limits;
 mod lines;
 pub mod log_writer;
+pub mod outgoing;
 pub mod report;
 pub mod rest;
 pub mod schema;
@@ -38,6 +39,7 @@ pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_
         database::ALL,
         identify::ALL,
         keys::ALL,
+        outgoing::ALL,
         rest::ALL,
         schema::ALL,
         serve::ALL,

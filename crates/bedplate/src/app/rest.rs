@@ -11,6 +11,7 @@ use bedplate_data::{Data, Door, PreRequest};
 use bedplate_db::listen::{Event, Subscription};
 use bedplate_db::{Connector, system};
 use bedplate_http::SharedCors;
+use bedplate_outgoing::Client;
 use bedplate_query::ident::Ident;
 use bedplate_query::limits::Limits;
 use bedplate_query::validate::body;
@@ -253,6 +254,7 @@ pub struct FrontDoor {
     keys: Keys,
     rules: Arc<Rules>,
     api: Connector,
+    client: Client,
     /// The search path of the connections, where it is theirs.
     session_path: Option<String>,
     mode: Mode,
@@ -266,15 +268,16 @@ pub struct Surroundings<'a> {
     pub keys: &'a Keys,
     pub rules: &'a Arc<Rules>,
     pub api: &'a Connector,
+    pub client: &'a Client,
     pub session_path: Option<&'a str>,
     pub mode: Mode,
 }
 
 impl FrontDoor {
     pub fn new(effective: Effective, around: &Surroundings<'_>) -> Result<Self, Problem> {
-        let Surroundings { loaded, keys, rules, api, session_path, mode } = *around;
+        let Surroundings { loaded, keys, rules, api, client, session_path, mode } = *around;
         let config = effective.config(loaded, rules, session_path)?;
-        let authenticator = identify::rest(loaded, &effective.settings, keys)?;
+        let authenticator = identify::rest(loaded, &effective.settings, keys, client)?;
         let parts = Parts {
             config: Arc::new(ArcSwap::from_pointee(config)),
             authenticator: Arc::new(ArcSwap::from_pointee(authenticator)),
@@ -285,6 +288,7 @@ impl FrontDoor {
             keys: keys.clone(),
             rules: Arc::clone(rules),
             api: api.clone(),
+            client: client.clone(),
             session_path: session_path.map(str::to_owned),
             mode,
             effective,
@@ -326,7 +330,7 @@ impl FrontDoor {
         let rest = &effective.settings;
         // All of it is made before any of it is used.
         let config = effective.config(&self.loaded, &self.rules, self.session_path.as_deref())?;
-        let authenticator = identify::rest(&self.loaded, rest, &self.keys)?;
+        let authenticator = identify::rest(&self.loaded, rest, &self.keys, &self.client)?;
         let cors = kit::rest_cors(&self.loaded.settings, rest, self.mode);
         if effective.schemas(&self.loaded) != self.effective.schemas(&self.loaded) {
             loader.set_schemas(served_schemas(&self.loaded, Some(&effective)));

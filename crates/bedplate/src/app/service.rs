@@ -14,6 +14,7 @@ use bedplate_db::{Connector, Pool, Pools, system};
 use bedplate_http::{
     Access, App, Config as HttpConfig, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
 };
+use bedplate_outgoing::Client;
 use bedplate_query::catalog::{Catalog, RoleId};
 use bedplate_query::cursor;
 use bedplate_settings::Loaded;
@@ -23,7 +24,7 @@ use super::database::Database;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
 use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
-use super::{Mode, dev_routes, gauges, kit, limits};
+use super::{Mode, dev_routes, gauges, kit, limits, outgoing};
 
 bedplate_core::codes! {
     /// The address is taken, or may not be used.
@@ -101,12 +102,15 @@ impl Service {
         let shutdown = Shutdown::default();
         let metrics: Arc<Metrics> = Arc::default();
         metrics.register(gauges::collector(&data, &loader, &vital));
+        let client = outgoing::client(loaded, mode)?;
+        metrics.register(outgoing::collector(client.clone()));
         let health = Arc::new(health(&vital, shutdown.clone()));
         let rest = match rest {
             Some(effective) => {
                 let session_path = (!pooler).then_some(search_path.as_str());
                 let api = &database.api;
-                let around = Surroundings { loaded, keys, rules: &rules, api, session_path, mode };
+                let client = &client;
+                let around = Surroundings { loaded, keys, rules: &rules, api, client, session_path, mode };
                 let door = FrontDoor::new(effective, &around)?;
                 let mount = door.mount(&data);
                 let told = match (&hub, &channel) {
@@ -118,7 +122,7 @@ impl Service {
             }
             None => None,
         };
-        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &shutdown, rest)?;
+        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &client, &shutdown, rest)?;
         let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
         let address = local(&listener)?;
         let mut service = Self {
@@ -231,11 +235,12 @@ fn public_app(
     data: &Arc<Data>,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
+    client: &Client,
     shutdown: &Shutdown,
     rest: Option<Mount>,
 ) -> Result<Arc<App>, Problem> {
     let settings = &loaded.settings;
-    let authenticator = Arc::new(authenticator(loaded, keys)?);
+    let authenticator = Arc::new(authenticator(loaded, keys, client)?);
     let config = HttpConfig { rate_limits: limits::rates(settings), ..kit::http(settings, mode)? };
     let mut builder = App::builder(config)
         .authenticator(Arc::new(FromHeaders(authenticator)))

@@ -62,6 +62,35 @@ pub(super) fn secure_url(url: &Option<String>) -> Result<(), String> {
     }
 }
 
+/// What `[outgoing] allow` may list: an address, a network or a host name, with or without `:port` or `:*`.
+pub(super) fn places(places: &Vec<String>) -> Result<(), String> {
+    let is_host = |host: &str| {
+        let labels = host.strip_suffix('.').unwrap_or(host);
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        let numeric = labels.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+        crate::Network::parse(host).is_some()
+            || (!numeric && labels.split('.').all(|label| !label.is_empty() && label.bytes().all(plain)))
+    };
+    let is_port = |port: &str| port == "*" || port.parse().is_ok_and(|port: u16| port != 0);
+    let is_place = |place: &str| match place.strip_prefix('[') {
+        Some(inner) => inner.split_once(']').is_some_and(|(host, rest)| {
+            is_host(host) && (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port))
+        }),
+        None if place.matches(':').count() > 1 => is_host(place),
+        None => match place.split_once(':') {
+            Some((host, port)) => is_host(host) && is_port(port),
+            None => is_host(place),
+        },
+    };
+    match places.iter().find(|place| !is_place(place.trim())) {
+        Some(place) => Err(format!(
+            "`{place}` is neither an address, a network nor a host name: write \"10.0.0.0/8\", \"10.1.2.3:8080\", \
+             \"[fd00::/8]:8080\", \"keys.internal\" or \"localhost:1234\""
+        )),
+        None => Ok(()),
+    }
+}
+
 /// A path inside the project: relative, without `..`.
 pub(super) fn project_path(path: &String) -> Result<(), String> {
     let path = std::path::Path::new(path);
@@ -181,6 +210,16 @@ mod tests {
         assert!(secure_url(&Some("http://127.0.0.1:9/jwks".into())).is_ok());
         for bad in ["http://x/jwks", "http://localhost.evil.example/", "file:///etc/passwd", "https://"] {
             assert!(secure_url(&Some(bad.into())).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_are_addresses_networks_and_names() {
+        for good in ["10.0.0.0/8", "10.1.2.3:8080", "fd00::/8", "[fd00::/8]:1", "keys.internal", "localhost:*"] {
+            assert!(places(&vec![good.into()]).is_ok(), "{good}");
+        }
+        for bad in ["", "http://x", "10.0.0.0/40", "x:0", "x:99999", "127.1", "a b", "*"] {
+            assert!(places(&vec![bad.into()]).is_err(), "{bad}");
         }
     }
 
