@@ -84,7 +84,7 @@ fn render(call: &Call<'_>, window: Window, answer: &Answer, body: Bytes) -> Resu
 fn counted(call: &Call<'_>, answer: &Answer) -> (u64, Option<u64>) {
     let asked = matches!(call.preferences.count, Some(Count::Exact | Count::Estimated));
     if answer.single {
-        return (1, asked.then_some(answer.page.rows));
+        return (1, asked.then_some(answer.total.unwrap_or(answer.page.rows)));
     }
     let rows = answer.page.rows;
     // Without rows there is nothing that says how many there are.

@@ -55,13 +55,17 @@ pub(super) fn write(call: &Call) -> Planned {
 
 /// One value, or a set of them.
 fn values<'p>(call: &'p Call, text: &mut Text, columns: &mut Columns<'p>, main: &mut Main) {
-    text.put("SELECT ");
     let (coding, invocation) = match &call.result {
         CallResult::Scalar { invocation, coding } | CallResult::Scalars { invocation, coding, .. } => {
             (*coding, invocation)
         }
         CallResult::Void(_) | CallResult::Rows(_) => return,
     };
+    let behind = matches!(&call.result, CallResult::Scalars { offset: Some(_), .. }) && call.count.is_some();
+    if let (true, CallResult::Scalars { record, .. }) = (behind, &call.result) {
+        text.put("WITH s(v) AS MATERIALIZED (SELECT f.v").set_of(invocation, *record).put(") ");
+    }
+    text.put("SELECT ");
     let set = matches!(call.result, CallResult::Scalars { .. });
     let write = |text: &mut Text| {
         if set {
@@ -75,7 +79,15 @@ fn values<'p>(call: &'p Call, text: &mut Text, columns: &mut Columns<'p>, main: 
         Form::Json { stripped: true, .. } => Output::StrippedValues(value(text, columns, coding, write)),
         _ => Output::Values(value(text, columns, coding, write)),
     };
-    if let CallResult::Scalars { record, limit, offset, .. } = &call.result {
+    let CallResult::Scalars { record, limit, offset, .. } = &call.result else { return };
+    if behind {
+        // The count comes even when the page lies behind the last value.
+        main.present_column = Some(text.begin(columns, Format::Binary));
+        text.put("f.here");
+        main.total_column = Some(text.begin(columns, Format::Binary));
+        text.put("c.n FROM (SELECT count(*) FROM s) c(n) LEFT JOIN (SELECT s.v, true AS here FROM s");
+        text.page(*limit, *offset).put(") f ON true");
+    } else {
         main.total_column = call.count.map(|_| total(text, columns));
         text.set_of(invocation, *record).page(*limit, *offset);
     }

@@ -157,10 +157,16 @@ async fn rows_are_counted_without_their_page_even_when_it_is_behind_the_last() {
         ("/rpc/pairs?n=gt.1&offset=1&limit=1&select=n", 206, "1-1/2"),
         ("/rpc/pairs?n=gt.7", 200, "*/0"),
         ("/rpc/add?a=1", 200, "0-0/1"),
+        ("/rpc/numbers?offset=1&limit=2", 206, "1-2/4"),
+        ("/rpc/numbers?offset=4", 206, "*/4"),
+        ("/rpc/numbers?offset=5", 416, "*/4"),
+        ("/rpc/one_note?which=1&offset=3", 416, "*/1"),
     ] {
         let answer = counted(path).await;
         assert_eq!((answer.status, answer.headers["content-range"].as_str()), (status, range), "{path}");
     }
+    assert_eq!(counted("/rpc/numbers?offset=1&limit=2").await.json(), json!([2, 3]));
+    assert_eq!(counted("/rpc/numbers?offset=4").await.json(), json!([]));
     let page = counted("/rpc/notes_from?first=1&offset=1&limit=1&select=id,owners(name)").await;
     assert_eq!(page.json(), json!([{"id": 2, "owners": {"name": "ann"}}]));
     let ranged = server.send("GET", "/rpc/pairs", &[("range", "1-1")], b"").await;
