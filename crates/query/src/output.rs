@@ -100,6 +100,9 @@ pub enum Output {
     Nothing,
 }
 
+/// The number of a row among keys that rows are read by. No column has this name, unless on purpose.
+pub(crate) const NUMBER: &str = "#";
+
 /// How to write the column names of a JSON key: escaped once, at planning time.
 pub fn json_key(name: &str) -> Arc<[u8]> {
     let mut key = serde_json::Value::from(name).to_string().into_bytes();

@@ -61,6 +61,8 @@ pub enum Operation {
     Update(Update),
     Delete(Delete),
     Call(Call),
+    /// A part of a nested write.
+    Bulk(Bulk),
 }
 
 impl Operation {
@@ -72,6 +74,7 @@ impl Operation {
             Self::Update(update) => &update.style,
             Self::Delete(delete) => &delete.style,
             Self::Call(call) => &call.style,
+            Self::Bulk(bulk) => &bulk.style,
         }
     }
 }
@@ -445,6 +448,36 @@ pub enum Returning {
     Rows(Node),
     /// The primary key only, for `Location`.
     Key,
+}
+
+/// One statement over the objects of a JSON array: a part of a nested write. Its rows are told apart by their numbers in the
+/// array, from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Bulk {
+    pub target: Target,
+    pub action: Action,
+    /// A [`Value::Json`]: an array of objects. Columns that rows are found by are members by [`key_member`].
+    pub body: ValueRef,
+    /// Columns of the rows that are answered, as text, behind each row's number.
+    pub answer: Vec<Name>,
+    pub style: Style,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// `ignore`: rows whose primary key is there already stay as they are.
+    Insert { columns: Vec<Name>, ignore: bool },
+    /// The rows with these keys.
+    Update { set: Vec<Name>, key: Vec<Name> },
+    Delete { key: Vec<Name> },
+    Find { key: Vec<Name> },
+    /// Reads the rows as the node says, in the order of the array.
+    Fetch { key: Vec<Name>, node: Node },
+}
+
+/// The member of a step's object for a column that rows are found by: apart from the column's new value.
+pub fn key_member(column: &str) -> String {
+    format!("={column}")
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@
 mod access;
 mod ahead;
 mod bounds;
+mod bulk;
 mod call;
 mod column;
 mod conflict;
@@ -14,6 +15,7 @@ mod filter;
 mod having;
 mod level;
 mod negotiate;
+pub mod nested;
 mod order;
 mod parents;
 mod payload;
@@ -67,6 +69,7 @@ pub fn resolve(
         Operation::Update(update) => planner.update(update),
         Operation::Delete(delete) => planner.delete(delete).map(Plan::Delete),
         Operation::Call(call) => planner.call(call).map(Plan::Call),
+        Operation::Bulk(bulk) => planner.bulk(bulk),
     }
 }
 

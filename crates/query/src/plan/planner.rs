@@ -65,6 +65,10 @@ impl<'a> Planner<'a> {
         self.catalog.relation(id)
     }
 
+    pub fn name_of(&self, relation: RelationId, at: ColumnId) -> crate::request::Name {
+        column(self.get(relation), at).name.shared()
+    }
+
     pub fn function(&self, id: FunctionId) -> &'a Function {
         self.catalog.function(id)
     }

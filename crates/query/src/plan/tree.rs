@@ -17,6 +17,7 @@ pub enum Plan {
     Update(Update),
     Delete(Delete),
     Call(Call),
+    Bulk(Bulk),
 }
 
 /// A table alias of the statement: `t0`, `t1`, ….
@@ -201,6 +202,11 @@ pub enum Source {
     Function(Invocation),
     /// The rows that this statement wrote.
     Written,
+    /// Keys in a JSON array of objects, with their numbers.
+    Keys {
+        body: ValueRef,
+        columns: Vec<(Ident, TypeName)>,
+    },
 }
 
 /// One SELECT: the resource itself, or a list nested in it.
@@ -466,6 +472,31 @@ pub struct Delete {
     pub alias: Alias,
     pub filters: Vec<Cond>,
     pub returning: Returning,
+}
+
+/// A part of a nested write.
+#[derive(Debug)]
+pub struct Bulk {
+    pub relation: Qualified,
+    pub alias: Alias,
+    pub body: ValueRef,
+    pub action: BulkAction,
+    /// The columns that are written.
+    pub columns: Vec<BulkColumn>,
+    /// The columns that rows are found by.
+    pub key: Vec<(Ident, TypeName)>,
+    pub answer: Vec<Ident>,
+}
+
+#[derive(Debug)]
+pub enum BulkAction {
+    /// `ignore`: the primary key whose rows stay as they are; empty: none.
+    Insert {
+        ignore: Vec<Ident>,
+    },
+    Update,
+    Delete,
+    Find,
 }
 
 #[derive(Debug)]

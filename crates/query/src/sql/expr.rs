@@ -1,6 +1,8 @@
 //! Expressions and conditions as SQL. Operators and functions come from the fixed tables here.
 
 use super::text::Text;
+use crate::ident::Ident;
+use crate::output::NUMBER;
 use crate::plan::tree::{Alias, Bound, Cond, Expr, Key, Operand, Source, TypeName};
 use crate::request::{AggregateFunction, Comparison, Is, TextSearch, ValueRef};
 use crate::statement::Param;
@@ -220,6 +222,18 @@ impl Text {
             Source::Rows { of, function } => self.name(function).put("(").row(*of).put(")"),
             Source::Function(invocation) => self.invoke(invocation),
             Source::Written => self.put("w"),
+            Source::Keys { body, columns } => {
+                let body = Param::Json(*body, crate::pgtext::Target::Json);
+                self.put("ROWS FROM (json_to_recordset(").param(body).put("::json) AS (");
+                self.list(columns, ", ", |text, (name, type_name)| {
+                    text.ident(name).put(" ").type_name(type_name);
+                });
+                self.put(")) WITH ORDINALITY ").alias(alias).put("(");
+                self.list(columns, ", ", |text, (name, _)| {
+                    text.ident(name);
+                });
+                return self.put(", ").ident(&Ident::from_catalog(NUMBER)).put(")");
+            }
         };
         self.put(" ").alias(alias)
     }

@@ -146,7 +146,7 @@ impl Text {
             let name = match &level.source {
                 Source::Relation(name) => Some(&name.name),
                 Source::Function(invocation) => Some(&invocation.function.name),
-                Source::Rows { .. } | Source::Written => None,
+                Source::Rows { .. } | Source::Written | Source::Keys { .. } => None,
             };
             self.speak(level.alias, name);
         }

@@ -2,6 +2,7 @@
 //! statement), every value is a parameter, every name passes [`crate::ident::Ident`], and operators, functions and
 //! keywords come from fixed tables.
 
+mod bulk;
 mod call;
 mod expr;
 mod gather;
@@ -29,6 +30,7 @@ pub fn write(plan: &Plan) -> Planned {
         Plan::Update(update) => write::update(update),
         Plan::Delete(delete) => write::delete(delete),
         Plan::Call(call) => call::write(call),
+        Plan::Bulk(bulk) => bulk::write(bulk),
     }
 }
 

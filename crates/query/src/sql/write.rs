@@ -153,7 +153,7 @@ fn equal_to(text: &mut Text, operand: &Operand) {
     };
 }
 
-fn bulk_value(text: &mut Text, relation: &Qualified, column: &BulkColumn) {
+pub(super) fn bulk_value(text: &mut Text, relation: &Qualified, column: &BulkColumn) {
     if let Some(default) = &column.default {
         let key = Param::Fixed(column.name.as_str().into());
         text.put("CASE WHEN (e.v -> ").param(key).put("::text) IS NULL THEN ");

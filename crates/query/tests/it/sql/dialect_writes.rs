@@ -15,7 +15,7 @@ fn dialect(mut request: Request) -> Request {
         }
         Operation::Update(update) => update.style = Style::POSTGREST,
         Operation::Delete(delete) => delete.style = Style::POSTGREST,
-        Operation::Read(_) | Operation::Call(_) => {}
+        Operation::Read(_) | Operation::Call(_) | Operation::Bulk(_) => {}
     }
     request
 }

@@ -14,6 +14,7 @@ mod cursors;
 mod dialect;
 mod dialect_writes;
 mod embeds;
+mod nested;
 mod reads;
 mod representations;
 mod request;

@@ -15,7 +15,7 @@ fn nothing(mut request: Request) -> Request {
         Operation::Insert(insert) => insert.returning = Returning::Nothing,
         Operation::Update(update) => update.returning = Returning::Nothing,
         Operation::Delete(delete) => delete.returning = Returning::Nothing,
-        Operation::Read(_) | Operation::Call(_) => {}
+        Operation::Read(_) | Operation::Call(_) | Operation::Bulk(_) => {}
     }
     request
 }
