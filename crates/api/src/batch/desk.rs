@@ -6,17 +6,29 @@ use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use bedplate_core::Result;
-use bedplate_data::Answer;
+use bedplate_core::{Problem, Result};
+use bedplate_data::{Answer, Made};
 use bedplate_query::Request;
 use bytes::BytesMut;
 
-/// What an operation asks of the database: requests that run one after the other.
+use crate::nested::Write;
+
+/// What an operation asks of the database.
 #[derive(Debug)]
-pub(crate) struct Question(pub Vec<Request>);
+pub(crate) enum Question {
+    /// Requests that run one after the other.
+    Run(Vec<Request>),
+    Write(Box<Write>),
+}
 
 /// The answers with their rows.
 pub(crate) type Answers = Vec<(Answer, BytesMut)>;
+
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Rows(Answers),
+    Made(Made, BytesMut),
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Desk(Mutex<State>);
@@ -28,7 +40,7 @@ enum State {
     Asked(Question),
     /// The batch has the question, and not yet the answer.
     Taken,
-    Answered(Result<Answers>),
+    Answered(Result<Reply>),
 }
 
 impl Desk {
@@ -37,8 +49,23 @@ impl Desk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks, and waits for the answers.
-    pub async fn ask(&self, question: Question) -> Result<Answers> {
+    /// Asks requests, and waits for their answers.
+    pub async fn run(&self, requests: Vec<Request>) -> Result<Answers> {
+        match self.ask(Question::Run(requests)).await? {
+            Reply::Rows(answers) => Ok(answers),
+            Reply::Made(..) => Err(Problem::internal_error("a read was answered as a write")),
+        }
+    }
+
+    /// Asks for a nested write.
+    pub async fn write(&self, write: Write) -> Result<(Made, BytesMut)> {
+        match self.ask(Question::Write(Box::new(write))).await? {
+            Reply::Made(made, rows) => Ok((made, rows)),
+            Reply::Rows(_) => Err(Problem::internal_error("a write was answered as a read")),
+        }
+    }
+
+    async fn ask(&self, question: Question) -> Result<Reply> {
         *self.state() = State::Asked(question);
         poll_fn(|_| {
             let mut state = self.state();
@@ -77,7 +104,7 @@ impl Desk {
         }
     }
 
-    pub fn answer(&self, answer: Result<Answers>) {
+    pub fn answer(&self, answer: Result<Reply>) {
         *self.state() = State::Answered(answer);
     }
 }

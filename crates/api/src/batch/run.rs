@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 
 use bedplate_core::problem::MALFORMED;
 use bedplate_core::{Ctx, Problem, RequestInfo, Result};
-use bedplate_data::{Needs, Transaction, Work};
+use bedplate_data::{Needs, Refused, Transaction, Work};
 use bedplate_http::{Request, Response};
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Uri};
 
-use super::desk::{Desk, Question};
+use super::desk::{Desk, Question, Reply};
 use super::operation::Operation;
 use super::outcome::{Failure, entry};
 use super::{info, precheck, reference};
+use crate::nested::Write;
 use crate::resource::Resource;
 use crate::{Call, PREFIX, route};
 
@@ -33,6 +34,9 @@ enum State<'a> {
     Handling(Handling<'a>),
     Done(Result<Response>),
 }
+
+/// The requests that an operation asks for.
+type Asked = (usize, Vec<bedplate_query::Request>, Arc<RequestInfo>);
 
 /// All operations of a batch.
 pub(super) struct Running<'a> {
@@ -75,10 +79,15 @@ impl<'a> Running<'a> {
                 }
                 Some(begun) => {
                     let data = &self.call.api.data;
-                    let check = |Question(requests): &Question| -> Result<()> {
-                        requests.iter().try_for_each(|request| {
+                    let check = |question: &Question| match question {
+                        Question::Run(requests) => requests.iter().try_for_each(|request| {
                             data.check(self.call.ctx, request).map(|checked| needs.add(checked))
-                        })
+                        }),
+                        // Its handler has checked it.
+                        Question::Write(_) => {
+                            needs.writes = true;
+                            Ok(())
+                        }
                     };
                     let checked = begun.desk.look(check);
                     faults.extend(checked.and_then(Result::err).map(|problem| (at, problem)));
@@ -126,32 +135,65 @@ impl<'a> Running<'a> {
                 asked.push((at, question, Arc::clone(&begun.info)));
             }
         }
-        if !asked.is_empty() {
-            let mut works = Vec::new();
-            let mut at = Vec::new();
-            for (operation, Question(requests), info) in &asked {
-                works.extend(requests.iter().map(|request| Work { request, info }));
-                at.extend(requests.iter().map(|_| *operation));
-            }
-            let mut outs = vec![BytesMut::new(); works.len()];
-            let (data, ctx) = (&self.call.api.data, self.call.ctx);
-            let ran = transaction.run(data, ctx, &works, &mut outs).await;
-            let answers = ran.map_err(|refused| Failure::running(refused, &at))?;
-            let mut answers = answers.into_iter().zip(outs);
-            for (operation, Question(requests), _) in &asked {
-                let own = answers.by_ref().take(requests.len()).collect();
-                if let Some(begun) = &self.begun[*operation] {
-                    begun.desk.answer(Ok(own));
+        let mut together = Vec::new();
+        for (at, question, info) in asked {
+            match question {
+                Question::Run(requests) => together.push((at, requests, info)),
+                Question::Write(write) => {
+                    self.run(transaction, std::mem::take(&mut together)).await?;
+                    self.write(transaction, at, &write, &info).await?;
                 }
             }
-            drop(asked);
-            self.drive().await;
         }
+        self.run(transaction, together).await?;
+        self.drive().await;
         for at in range {
             self.check_done(at)?;
             self.settle(at)?;
         }
         Ok(())
+    }
+
+    /// Runs the requests of several operations in one message.
+    async fn run(&mut self, transaction: &Transaction, asked: Vec<Asked>) -> Result<(), Failure> {
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let mut works = Vec::new();
+        let mut at = Vec::new();
+        for (operation, requests, info) in &asked {
+            works.extend(requests.iter().map(|request| Work { request, info }));
+            at.extend(requests.iter().map(|_| *operation));
+        }
+        let mut outs = vec![BytesMut::new(); works.len()];
+        let ran = transaction.run(&self.call.api.data, self.call.ctx, &works, &mut outs).await;
+        let answers = ran.map_err(|refused| Failure::running(refused, &at))?;
+        let mut answers = answers.into_iter().zip(outs);
+        for (operation, requests, _) in &asked {
+            let own = answers.by_ref().take(requests.len()).collect();
+            self.answer(*operation, Reply::Rows(own));
+        }
+        Ok(())
+    }
+
+    async fn write(
+        &mut self,
+        transaction: &Transaction,
+        at: usize,
+        write: &Write,
+        info: &RequestInfo,
+    ) -> Result<(), Failure> {
+        let mut out = BytesMut::new();
+        let made = transaction.write(&self.call.api.data, self.call.ctx, write.with(info), &mut out).await;
+        let made = made.map_err(|refused| Failure::running(Refused { at: Some(0), ..refused }, &[at]))?;
+        self.answer(at, Reply::Made(made, out));
+        Ok(())
+    }
+
+    fn answer(&self, at: usize, reply: Reply) {
+        if let Some(begun) = &self.begun[at] {
+            begun.desk.answer(Ok(reply));
+        }
     }
 
     fn check_done(&mut self, at: usize) -> Result<(), Failure> {
