@@ -25,13 +25,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self {
-            anonymous: seconds(3),
-            user: seconds(8),
-            service: seconds(30),
-            lock: seconds(2),
-            roles: Vec::new(),
-        }
+        Self { anonymous: seconds(3), user: seconds(8), service: seconds(30), lock: seconds(2), roles: Vec::new() }
     }
 }
 
@@ -112,6 +106,11 @@ impl<'a> Hoisting<'a> {
             _ => Isolation::ReadCommitted,
         }
     }
+}
+
+/// What a called function sets that holds beyond its own statement.
+pub(crate) fn of_function(hoisting: Hoisting<'_>) -> impl Iterator<Item = (&str, &str)> {
+    hoisting.function().filter(|(name, _)| is_hoisted(name))
 }
 
 /// The settings in order: the role first, then what SQL may know of the caller and the request, then bounds. Settings of

@@ -34,5 +34,9 @@ section! {
         page_size_max: usize = 100, range(1, 100_000);
         /// Rows written by one request.
         write_rows: usize = 1_000, range(1, 100_000);
+        /// Operations of one batch (`POST /api/v1/batch`).
+        batch_operations: usize = 100, range(1, 1_000);
+        /// Size of the body of a batch.
+        batch_bytes: ByteSize = ByteSize::mib(8), range(ByteSize::kib(1), ByteSize::mib(1024));
     }
 }
