@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use bedplate_core::problem::{FieldFaults, LIMIT_EXCEEDED, VALIDATION_FAILED};
+use bedplate_core::problem::{FORBIDDEN, FieldFaults, LIMIT_EXCEEDED, VALIDATION_FAILED};
 use bedplate_core::{Problem, Result};
 use bedplate_data::RunOptions;
 use bedplate_http::{RequestBody, Response};
 use bedplate_query::gate::Verb;
+use bedplate_query::plan;
 use bedplate_query::request::{Insert, Item, Name, Node, Returning, Rows, Style, Value, Values};
 use bedplate_query::{Operation, Request, ValueRef, validate};
 use bytes::BytesMut;
@@ -14,15 +15,17 @@ use http::header::LOCATION;
 use http::{HeaderValue, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::conditional::Tag;
 use crate::path::Above;
 use crate::prefer::Preferences;
 use crate::resource::{Resource, parents, target};
-use crate::{Call, PREFIX, json, media, with_applied};
+use crate::{Call, PREFIX, conditional, json, media, nested, not_allowed, with_applied};
 
 const CAPACITY: usize = 1024;
+const OPEN: &[u8] = b"{\"data\":";
 
 /// What may stand in a path segment unescaped (RFC 3986 §2.3).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(crate) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 pub(crate) async fn create(
     call: &Call<'_>,
@@ -31,16 +34,24 @@ pub(crate) async fn create(
     body: RequestBody,
 ) -> Result<Response> {
     call.report.set_class("api.create");
+    // Whether it is offered at all comes before what is wrong with the request.
+    let resource = Resource::get_for(call, name, Verb::Insert)?;
+    let filled = foreign_key_columns(call, &above, &resource)?;
+    conditional::refuse(call)?;
     media::check_json(&call.request.headers)?;
     let preferences = call.preferences()?;
     let parsed = call.parse_query(|_| false, false)?;
     check_answer(&parsed.node, &preferences)?;
-    let resource = Resource::get_for(call, name, Verb::Insert)?;
     let bytes = body.collect().await?;
     let mut values = parsed.values;
     let parents = parents(call, &above, &mut values)?;
-    let filled = foreign_key_columns(call, &above, &resource)?;
     let body = validate::body::parse_rows(&bytes, &call.api.config.json)?;
+    if nested::is_nested(&resource, &body) {
+        if !above.is_empty() {
+            return Err(invalid_body("related rows cannot be created below a path; create them with their own resource"));
+        }
+        return nested::create(call, &resource, name, body, parsed.node, values, &preferences).await;
+    }
     let many = matches!(body, validate::body::Rows::Many(_));
     let rows = rows(call, &resource, body, &bytes, &filled, &mut values)?;
     let (returning, visible) = returning(call, &resource, parsed.node, &preferences);
@@ -55,11 +66,16 @@ pub(crate) async fn create(
     };
     let request = Request { operation: Operation::Insert(insert), values };
     let mut out = BytesMut::with_capacity(CAPACITY);
-    out.extend_from_slice(if many { b"{\"data\":[" } else { b"{\"data\":" });
+    out.extend_from_slice(OPEN);
+    if many {
+        out.extend_from_slice(b"[");
+    }
     let options = RunOptions { rollback: preferences.rollback, ..RunOptions::default() };
     let ran = call.run(&request, options, &mut out).await;
     let answer = ran.map_err(|problem| if visible { explain_unreadable(problem) } else { problem })?;
     let started = Instant::now();
+    let one = visible && !many && answer.page.rows == 1 && !preferences.rollback;
+    let tag = if one { Tag::of(call, &out[OPEN.len()..]) } else { None };
     let mut response = if visible {
         // A trigger of the database may drop the row without a fault.
         let dropped = !many && answer.page.rows == 0;
@@ -72,6 +88,9 @@ pub(crate) async fn create(
     } else {
         Response::empty(StatusCode::CREATED)
     };
+    if let Some(tag) = tag {
+        tag.put(&mut response.headers);
+    }
     let location = answer.page.key.filter(|_| !many).and_then(|key| location(name, &key));
     if let Some(location) = location {
         response.headers.insert(LOCATION, location);
@@ -126,11 +145,22 @@ fn rows(
 fn foreign_key_columns(call: &Call<'_>, above: &[Above<'_>], resource: &Resource) -> Result<Vec<Name>> {
     let Some(last) = above.last() else { return Ok(Vec::new()) };
     let parent = Resource::get(call, &last.resource)?;
-    let relation = resource.relation();
-    let keys = relation.foreign_keys.iter().filter(|key| key.target == parent.id);
-    let columns =
-        keys.flat_map(|key| key.columns.iter()).map(|c| relation.columns[c.0 as usize].name.as_str().into());
-    Ok(columns.collect())
+    let (data, relation) = (&call.api.data, resource.relation());
+    let gate = data.gate();
+    let below = plan::below(&resource.catalog, resource.role, &*gate, data.limits(), parent.id, resource.id);
+    // No such path: told when the request is planned.
+    let Some(below) = below else { return Ok(Vec::new()) };
+    let creates = below.creates;
+    let Some(filled) = below.filled else {
+        return Err(not_allowed("GET, HEAD, OPTIONS").hint(
+            "these rows belong to their parent by no foreign key of their own; create them with their own resource",
+        ));
+    };
+    if !creates {
+        let why = "INSERT on the columns of the foreign key is not granted";
+        return Err(data.refusal(call.ctx, Problem::new(&FORBIDDEN).hint(why)));
+    }
+    Ok(filled.iter().map(|c| relation.columns[c.0 as usize].name.as_str().into()).collect())
 }
 
 /// What is answered, and whether there is a body. A caller who may not read gets none.
@@ -166,7 +196,7 @@ fn explain_unreadable(problem: Problem) -> Problem {
 }
 
 /// `/api/v1/tickets/7`, or for a composite key `…/a,b`.
-fn location(name: &str, key: &[Option<String>]) -> Option<HeaderValue> {
+pub(crate) fn location(name: &str, key: &[Option<String>]) -> Option<HeaderValue> {
     let part = |value: &Option<String>| {
         let text = value.as_deref()?;
         let needs_quotes = key.len() > 1 && text.contains([',', '"']);

@@ -10,12 +10,13 @@ use bedplate_query::request::{Node, OrderTerm, Read, Style};
 use bedplate_query::{Operation, Request};
 use bytes::BytesMut;
 use http::header::LINK;
-use http::{HeaderValue, StatusCode};
+use http::HeaderValue;
 
+use crate::conditional::Tag;
 use crate::paging::{self, Mode, Paging};
 use crate::path::Above;
 use crate::resource::{Resource, parents, target};
-use crate::{Call, json, links};
+use crate::{Call, caching, conditional, links};
 
 /// Enough for a usual page without growing twice.
 const CAPACITY: usize = 8 * 1024;
@@ -24,7 +25,7 @@ pub(crate) async fn list(call: &Call<'_>, above: Vec<Above<'_>>, name: &str) -> 
     call.report.set_class("api.list");
     let parsed = call.parse_query(paging::is_reserved, false)?;
     let (mut node, mut values) = (parsed.node, parsed.values);
-    let paging = paging::read(parsed.leftovers, &node, &values, call.api.data.limits())?;
+    let paging = paging::read(parsed.leftovers, &node, &values, &call.limits())?;
     paging.check_count(call.ctx.principal.kind, &call.api.config.counts)?;
     let filter = filter_text(call);
     let binding = binding(call, &filter);
@@ -42,6 +43,7 @@ pub(crate) async fn list(call: &Call<'_>, above: Vec<Above<'_>>, name: &str) -> 
         Mode::Cursor(None) | Mode::Number { .. } => {}
     }
     paging.apply(&mut node, &mut values)?;
+    let control = if above.is_empty() { caching::control(call, name, &node)? } else { None };
     let parents = parents(call, &above, &mut values)?;
     let read = Read { target: target(name), parents, node, count: paging.count, style: Style::NATIVE };
     let request = Request { operation: Operation::Read(read), values };
@@ -54,7 +56,8 @@ pub(crate) async fn list(call: &Call<'_>, above: Vec<Above<'_>>, name: &str) -> 
     let ends = Ends::new(call, &paging, &answer, &binding, reversed);
     meta(&paging, &answer, &ends, &mut out);
     out.extend_from_slice(b"}");
-    let mut response = json(StatusCode::OK, out);
+    let tag = Tag::of(call, &out);
+    let mut response = conditional::respond(call, tag, None, control, out)?;
     if let Some(link) = ends.link(call, &paging) {
         response.headers.insert(LINK, link);
     }

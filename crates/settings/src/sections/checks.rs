@@ -91,6 +91,25 @@ pub(super) fn places(places: &Vec<String>) -> Result<(), String> {
     }
 }
 
+/// An `http` or `https` URL.
+pub(super) fn http_url(url: &Option<String>) -> Result<(), String> {
+    let Some(url) = url else { return Ok(()) };
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains('@') => Ok(()),
+        Some(rest) if rest.contains('@') => Err("must not have a name or password in it; use headers".into()),
+        _ => Err(format!("`{url}` must start with https:// or http://")),
+    }
+}
+
+/// A number from 0 to 1.
+pub(super) fn ratio(text: &String) -> Result<(), String> {
+    match text.trim().parse::<f64>() {
+        Ok(ratio) if (0.0..=1.0).contains(&ratio) => Ok(()),
+        _ => Err(format!("`{text}` is not a share: write a number from \"0\" to \"1\", such as \"0.1\"")),
+    }
+}
+
 /// A path inside the project: relative, without `..`.
 pub(super) fn project_path(path: &String) -> Result<(), String> {
     let path = std::path::Path::new(path);
@@ -163,6 +182,11 @@ pub(super) fn qualified_or_all(names: &Vec<String>) -> Result<(), String> {
     if names.iter().any(|name| name == "*") && names.len() == 1 { Ok(()) } else { qualified(names) }
 }
 
+/// As [`qualified_or_all`]; what stands behind `rpc/` is a function.
+pub(super) fn mutations(names: &Vec<String>) -> Result<(), String> {
+    qualified_or_all(&names.iter().map(|name| name.trim_start_matches("rpc/").to_owned()).collect())
+}
+
 pub(super) fn sha256(text: &Option<String>) -> Result<(), String> {
     match text {
         Some(text) if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -180,6 +204,29 @@ pub(super) fn hmac_key(key: &Option<bedplate_core::Secret>) -> Result<(), String
         }
         _ => Ok(()),
     }
+}
+
+/// The form only; the name is looked up when it is used.
+pub(super) fn redis_url(url: &Option<bedplate_core::Secret>) -> Result<(), String> {
+    let Some(url) = url.as_ref().map(bedplate_core::Secret::expose) else { return Ok(()) };
+    let rest = ["redis://", "rediss://", "unix:///"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    if url.ends_with("#insecure") {
+        return Err("asks for TLS without checking the server's certificate, which is not offered: remove `#insecure`".into());
+    }
+    // The text is not repeated: it may hold a password.
+    if rest.is_some_and(|rest| !rest.is_empty()) {
+        Ok(())
+    } else {
+        Err("is not an address of a Redis: write redis://[user[:password]@]host[:port][/db], rediss://… for TLS, or unix:///path".into())
+    }
+}
+
+/// One table or view: `name` or `schema.name`.
+pub(super) fn resource(name: &String) -> Result<(), String> {
+    if name.is_empty() {
+        return Err("must be set: the table or view that it is about".into());
+    }
+    qualified(&vec![name.clone()])
 }
 
 /// Long enough not to be guessed.
