@@ -124,6 +124,7 @@ impl<'a> Call<'a> {
     ) -> Result<Answer> {
         let answer = self.api.data.run(self.ctx, request, options, out).await?;
         self.report.add(Stage::Plan, answer.timings.plan);
+        self.report.add(Stage::Wait, answer.timings.wait);
         self.report.add(Stage::Database, answer.timings.wait + answer.timings.database);
         Ok(answer)
     }

@@ -5,6 +5,7 @@ mod clock;
 mod ctx;
 pub mod ids;
 pub mod problem;
+pub mod redact;
 mod secret;
 mod timer;
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::access_line::{self, Entry};
 use crate::exchange::Exchange;
-use crate::redact::query_keys;
+use crate::redact::shown_query;
 use crate::report::Stage;
 
 /// The status of a line whose client went away before there was an answer (nginx's convention).
@@ -27,11 +27,15 @@ pub(crate) fn write(exchange: &Exchange, status: u16, bytes: u64, class: &str) {
         let subject = principal.subject.as_deref()?;
         Some(&**principal.logged_as.get_or_init(|| subject_hash(subject).into()))
     });
+    // A path may hold what it should not: a token in a link, an address as an id.
+    let redactor = exchange.app().config.redactor;
+    let path = redactor.scrub(exchange.uri.path());
+    let query = exchange.uri.query().map(|query| shown_query(query, redactor));
     if let Some(sink) = &exchange.app().config.access_lines {
         let entry = Entry {
             method: exchange.method.as_str(),
-            path: exchange.uri.path(),
-            query: exchange.uri.query().map(query_keys),
+            path: &path,
+            query,
             class,
             status,
             duration_us: exchange.started.elapsed().as_micros() as u64,
@@ -48,8 +52,8 @@ pub(crate) fn write(exchange: &Exchange, status: u16, bytes: u64, class: &str) {
     tracing::info!(
         target: "access",
         method = exchange.method.as_str(),
-        path = exchange.uri.path(),
-        query = exchange.uri.query().map(query_keys),
+        path = &*path,
+        query,
         class,
         status,
         duration_us = exchange.started.elapsed().as_micros() as u64,

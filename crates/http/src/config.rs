@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bedplate_core::Problem;
+use bedplate_core::redact::Redactor;
 
 use crate::access_line::LineSink;
 use crate::rate_limit::RateLimits;
+use crate::spans::Tracing;
 
 #[derive(Debug, Clone, Default)]
 pub struct Config {
@@ -35,6 +37,10 @@ pub struct Config {
     pub access_log: bool,
     /// Where those lines go as JSON, instead of through the subscriber. The target must still be enabled there.
     pub access_lines: Option<Lines>,
+    /// Who is told of requests that are traced. `None`: nobody.
+    pub tracing: Option<Tracing>,
+    /// Takes secrets out of what the access log shows.
+    pub redactor: Redactor,
     /// Which request headers the database may see.
     pub sql_headers: SqlHeaders,
     /// How many requests callers may make. `None`: as many as they like.

@@ -18,6 +18,7 @@ use crate::metrics::ClassMetrics;
 use crate::rate_limit::Standing;
 use crate::report::Report;
 use crate::routes::Endpoint;
+use crate::spans;
 use crate::trace::TraceContext;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,12 +49,16 @@ impl Exchange {
         connection.in_flight.fetch_add(1, Relaxed);
         connection.app.metrics.in_flight.fetch_add(1, Relaxed);
         let config = &connection.app.config;
+        let mut trace = TraceContext::from_headers(&head.headers);
+        if let Some(tracing) = &config.tracing {
+            trace.sample(tracing.threshold);
+        }
         let (proxies, written) = (&config.trusted_proxies, config.forwarded_header);
         let client = client::identify(connection.peer, proxies, written, &mut head.headers);
         Self {
             started: Instant::now(),
             request_id: request_id(&head.headers),
-            trace: TraceContext::from_headers(&head.headers),
+            trace,
             method: head.method.clone(),
             uri: head.uri.clone(),
             version: head.version,
@@ -92,6 +97,9 @@ impl Exchange {
             }
         };
         access_log::write(self, status, bytes, metrics.name());
+        if let Some(tracing) = self.app().config.tracing.as_ref().filter(|_| self.trace.is_sampled()) {
+            spans::tell(self, tracing, status, metrics.name());
+        }
     }
 
     fn class(&self) -> Arc<ClassMetrics> {

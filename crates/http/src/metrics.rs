@@ -13,6 +13,8 @@ use prometheus_client::registry::Registry;
 /// Upper bounds of the latency buckets, seconds.
 const BOUNDS: [f64; 14] =
     [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const LATENCY: &str = "bedplate_http_request_duration_seconds";
+const LATENCY_HELP: &str = "From the end of the request's head to the answer";
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 /// Counters of one class of requests.
@@ -76,7 +78,8 @@ impl<F: Fn(&mut Samples) + Send + Sync + 'static> Collector for F {
     }
 }
 
-type Labels = Vec<(&'static str, String)>;
+/// Names and values of a row.
+pub type Labels = Vec<(&'static str, String)>;
 
 struct Family {
     name: &'static str,
@@ -91,6 +94,20 @@ enum Value {
 }
 
 impl Value {
+    fn number(self) -> f64 {
+        match self {
+            Self::Gauge(value) => value,
+            Self::Counter(value) => value as f64,
+        }
+    }
+
+    fn whole(self) -> u64 {
+        match self {
+            Self::Gauge(value) => value as u64,
+            Self::Counter(value) => value,
+        }
+    }
+
     fn encode(self, metric: &mut MetricEncoder<'_>) -> std::fmt::Result {
         match self {
             Self::Gauge(value) => metric.encode_gauge(&value),
@@ -220,8 +237,8 @@ impl Metrics {
 
     fn encode_latency(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
         let mut family = encoder.encode_descriptor(
-            "bedplate_http_request_duration_seconds",
-            "From the end of the request's head to the answer",
+            LATENCY,
+            LATENCY_HELP,
             None,
             MetricType::Histogram,
         )?;
@@ -236,6 +253,57 @@ impl Metrics {
                 .encode_histogram::<NoLabelSet>(seconds, count, &buckets, None)?;
         }
         Ok(())
+    }
+}
+
+/// One family of metrics, for exporters.
+#[derive(Debug)]
+pub struct FamilyReading {
+    pub name: &'static str,
+    pub help: &'static str,
+    pub readings: Readings,
+}
+
+/// Rows with their labels.
+#[derive(Debug)]
+pub enum Readings {
+    Gauges(Vec<(Labels, f64)>),
+    /// Totals since the start.
+    Counters(Vec<(Labels, u64)>),
+    /// Upper bounds; for each row the count of each bucket (the last one has no bound) and the sum.
+    Histograms(Vec<f64>, Vec<(Labels, Vec<u64>, f64)>),
+}
+
+impl Metrics {
+    /// Everything that `/metrics` shows.
+    pub fn read(&self) -> Vec<FamilyReading> {
+        let mut samples = Samples::default();
+        self.own_samples(&mut samples);
+        for collector in self.collectors.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            collector.collect(&mut samples);
+        }
+        let family = |family: Family| {
+            let is_counter = matches!(family.rows.first(), Some((_, Value::Counter(_))));
+            let rows = family.rows.into_iter();
+            let readings = if is_counter {
+                Readings::Counters(rows.map(|(labels, value)| (labels, value.whole())).collect())
+            } else {
+                Readings::Gauges(rows.map(|(labels, value)| (labels, value.number())).collect())
+            };
+            FamilyReading { name: family.name, help: family.help, readings }
+        };
+        let mut families: Vec<FamilyReading> = samples.families.into_iter().map(family).collect();
+        let classes = self.classes.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |class: &Arc<ClassMetrics>| {
+            let counts = class.buckets.iter().map(|count| count.load(Relaxed)).collect();
+            (vec![("class", class.name.to_owned())], counts, class.micros.load(Relaxed) as f64 / 1e6)
+        };
+        families.push(FamilyReading {
+            name: LATENCY,
+            help: LATENCY_HELP,
+            readings: Readings::Histograms(BOUNDS.to_vec(), classes.iter().map(row).collect()),
+        });
+        families
     }
 }
 

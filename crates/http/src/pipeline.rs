@@ -252,7 +252,8 @@ fn render(exchange: &Exchange, problem: &Problem) -> Response {
         // Asked for by the operator, and told to every probe until the end: nothing to be alarmed at.
         tracing::info!(request_id, %problem, path = exchange.uri.path(), "request refused");
     } else if problem.status() >= 500 {
-        tracing::error!(request_id, %problem, path = exchange.uri.path(), "request failed");
+        let status = problem.status();
+        tracing::error!(request_id, status, %problem, path = exchange.uri.path(), "request failed");
     } else {
         tracing::debug!(request_id, %problem, path = exchange.uri.path(), "request refused");
     }

@@ -1,6 +1,9 @@
 //! Problem codes of the HTTP layer itself, and how any [`Problem`] becomes an answer (RFC 9457).
 
+use std::borrow::Cow;
+
 use bedplate_core::Problem;
+use bedplate_core::redact::Redactor;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -40,13 +43,13 @@ struct Document<'a> {
     title: &'a str,
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     instance: Option<&'a str>,
     code: &'a str,
     request_id: &'a str,
     details: Option<Details<'a>>,
-    hint: Option<&'a str>,
+    hint: Option<Cow<'a, str>>,
 }
 
 /// More than a sentence about what is wrong.
@@ -73,7 +76,7 @@ struct Envelope<'a> {
 #[derive(Serialize)]
 struct EnvelopeError<'a> {
     code: &'a str,
-    message: &'a str,
+    message: Cow<'a, str>,
     details: Option<Details<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
@@ -132,13 +135,18 @@ fn as_document<'a>(problem: &'a Problem, occurrence: Occurrence<'a>) -> Document
         r#type: [TYPE_BASE, code.name].concat(),
         title: code.title,
         status: code.status,
-        detail: problem.detail_text(),
+        detail: problem.detail_text().map(told),
         instance: occurrence.instance,
         code: code.name,
         request_id: occurrence.request_id,
         details: Details::of(problem),
-        hint: problem.hint_text(),
+        hint: problem.hint_text().map(told),
     }
+}
+
+/// What a problem says may quote what SQL of the app raised, or what the caller sent: credentials in it are not repeated.
+fn told(text: &str) -> Cow<'_, str> {
+    Redactor::default().scrub_values(text)
 }
 
 fn envelope(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
@@ -146,9 +154,9 @@ fn envelope(problem: &Problem, occurrence: Occurrence<'_>) -> Bytes {
     to_json(&Envelope {
         error: EnvelopeError {
             code: code.name,
-            message: problem.detail_text().unwrap_or(code.title),
+            message: told(problem.detail_text().unwrap_or(code.title)),
             details: Details::of(problem),
-            hint: problem.hint_text(),
+            hint: problem.hint_text().map(told),
             request_id: occurrence.request_id,
         },
     })

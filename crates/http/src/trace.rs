@@ -14,19 +14,41 @@ const MAX_STATE: usize = 512;
 pub struct TraceContext {
     trace_id: [u8; 32],
     span_id: [u8; 16],
+    /// The span of the caller, where it began the trace.
+    parent_id: Option<[u8; 16]>,
     sampled: bool,
     state: Option<Box<str>>,
 }
 
 impl TraceContext {
     pub(crate) fn from_headers(headers: &HeaderMap) -> Self {
-        let Some((trace_id, sampled)) = parent(headers) else { return Self::start() };
-        Self { trace_id, span_id: random_hex(), sampled, state: state(headers) }
+        let Some((trace_id, parent_id, sampled)) = parent(headers) else { return Self::start() };
+        let parent_id = Some(parent_id);
+        Self { trace_id, span_id: random_hex(), parent_id, sampled, state: state(headers) }
     }
 
     /// A new trace.
     pub(crate) fn start() -> Self {
-        Self { trace_id: random_hex(), span_id: random_hex(), sampled: false, state: None }
+        Self {
+            trace_id: random_hex(),
+            span_id: random_hex(),
+            parent_id: None,
+            sampled: false,
+            state: None,
+        }
+    }
+
+    /// Decides about a trace that began here: sampled when the number in its id is below the threshold, of 2^56.
+    pub(crate) fn sample(&mut self, threshold: u64) {
+        if self.parent_id.is_none() {
+            let digits = std::str::from_utf8(&self.trace_id[18..]).unwrap_or_default();
+            self.sampled = u64::from_str_radix(digits, 16).is_ok_and(|number| number < threshold);
+        }
+    }
+
+    /// The caller's span, as [`Self::span_id`].
+    pub fn parent_id(&self) -> Option<&str> {
+        self.parent_id.as_ref().and_then(|id| std::str::from_utf8(id).ok())
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -55,7 +77,7 @@ impl TraceContext {
 }
 
 /// Parses the one `traceparent` (§3.2.2): version 00 exactly, later versions by their known prefix.
-fn parent(headers: &HeaderMap) -> Option<([u8; 32], bool)> {
+fn parent(headers: &HeaderMap) -> Option<([u8; 32], [u8; 16], bool)> {
     let mut values = headers.get_all(TRACEPARENT).iter();
     let value = values.next()?.as_bytes();
     if values.next().is_some() || value.len() < 55 {
@@ -75,7 +97,7 @@ fn parent(headers: &HeaderMap) -> Option<([u8; 32], bool)> {
         return None;
     }
     let flags = u8::from_str_radix(std::str::from_utf8(&value[53..55]).ok()?, 16).ok()?;
-    Some((value[3..35].try_into().ok()?, flags & 1 == 1))
+    Some((value[3..35].try_into().ok()?, value[36..52].try_into().ok()?, flags & 1 == 1))
 }
 
 fn state(headers: &HeaderMap) -> Option<Box<str>> {
@@ -119,6 +141,7 @@ mod tests {
         assert_eq!(good.trace_id(), id);
         assert!(good.is_sampled());
         assert_ne!(good.span_id(), "00f067aa0ba902b7");
+        assert_eq!(good.parent_id(), Some("00f067aa0ba902b7"));
         assert!(good.traceparent().starts_with(&format!("00-{id}-")));
         assert_eq!(with(&format!("cc-{id}-00f067aa0ba902b7-00-more")).trace_id(), id);
         for bad in [
@@ -134,6 +157,23 @@ mod tests {
             assert_ne!(trace.trace_id(), id, "{bad}");
             assert_eq!(trace.trace_id().len(), 32);
         }
+    }
+
+    #[test]
+    fn only_traces_that_begin_here_are_decided_about() {
+        let sampled = |threshold| {
+            let count = (0..1000).filter(|_| {
+                let mut trace = TraceContext::start();
+                trace.sample(threshold);
+                trace.is_sampled()
+            });
+            count.count()
+        };
+        assert_eq!((sampled(0), sampled(1 << 56)), (0, 1000));
+        assert!((50..=450).contains(&sampled((1 << 56) / 4)));
+        let mut continued = with("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00");
+        continued.sample(1 << 56);
+        assert!(!continued.is_sampled());
     }
 
     #[test]

@@ -259,14 +259,24 @@ fn process_pairs(environment: &Environment) -> Vec<Variable> {
     environment.iter().filter(|(_, value)| !value.is_empty()).map(variable).collect()
 }
 
-/// `DATABASE_URL` and `BEDPLATE_SECTION__KEY` as a layer.
+/// Variables that other programs know, and the settings that they are.
+const FAMILIAR: &[(&str, &str)] = &[
+    ("DATABASE_URL", "database.url"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "telemetry.otlp_headers"),
+    ("OTEL_SERVICE_NAME", "telemetry.service_name"),
+    ("OTEL_TRACES_SAMPLER_ARG", "telemetry.trace_ratio"),
+    ("SENTRY_DSN", "telemetry.sentry_dsn"),
+];
+
+/// The familiar variables and `BEDPLATE_SECTION__KEY` as a layer.
 fn variables(variables: &[Variable], known: &Known, faults: &mut Vec<Fault>) -> Layer {
     let mut layer = Layer::default();
     for Variable { name, value, origin } in variables {
         let entry = || Entry { raw: Raw::Text(value.clone()), origin: origin.clone() };
-        if name == "DATABASE_URL" {
+        if let Some((_, path)) = FAMILIAR.iter().find(|(known, _)| known == name) {
             // The setting's own variable is more specific, whatever the order.
-            layer.entries.entry("database.url".into()).or_insert_with(entry);
+            layer.entries.entry((*path).to_owned()).or_insert_with(entry);
             continue;
         }
         let Some(rest) = name.strip_prefix("BEDPLATE_") else { continue };

@@ -11,6 +11,7 @@ mod platform;
 mod syntax;
 
 use bedplate_auth::Refusal;
+use bedplate_core::redact::Redactor;
 use bedplate_core::{Code, Problem};
 use bedplate_data::problems::{NOT_SINGLE, TOO_MANY_AFFECTED};
 use bedplate_data::{NotASet, RoleRefusal, RowCount};
@@ -127,11 +128,17 @@ impl Rendered {
 pub fn render(problem: &Problem, _: Occurrence<'_>) -> Response {
     let rendered = translate(problem);
     let status = status_code(rendered.status);
+    // What is quoted may be a credential that stood in the wrong place; it is not repeated.
+    let told = |text: &str| Redactor::default().scrub_values(text).into_owned();
+    let said = &rendered.said;
     let body = json!({
         "code": rendered.code,
-        "details": rendered.said.details,
-        "hint": rendered.said.hint,
-        "message": rendered.said.message,
+        "details": match &said.details {
+            Some(Value::String(text)) => told(text).into(),
+            other => other.clone().unwrap_or_default(),
+        },
+        "hint": said.hint.as_deref().map(told),
+        "message": told(&said.message),
     });
     let mut response = Response::json(status, body.to_string());
     if let Some(reason) = &rendered.reason {

@@ -152,6 +152,7 @@ impl Call<'_> {
         let options = RunOptions { door: Some(&self.config.door), search_path, settings, ..options };
         let answer = self.data.run(self.ctx, request, options, out).await?;
         self.report.add(Stage::Plan, answer.timings.plan);
+        self.report.add(Stage::Wait, answer.timings.wait);
         self.report.add(Stage::Database, answer.timings.wait + answer.timings.database);
         Ok(answer)
     }

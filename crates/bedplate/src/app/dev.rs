@@ -38,7 +38,7 @@ pub async fn run(loaded: &Loaded, options: &Options) -> Result<(), Problem> {
     };
     let database = database::open(loaded, opening).await?;
     report.line(lines::postgres(loaded, &database));
-    let outcome = serve(loaded, &keys, &database, &*report, started).await;
+    let outcome = Box::pin(serve(loaded, &keys, &database, &*report, started)).await;
     database.close().await;
     outcome
 }
@@ -91,6 +91,7 @@ async fn serve(
         }
     }
     report.line(Line::new("stop", "stopped", json!({})));
+    service.flush().await;
     service.close();
     Ok(())
 }

@@ -57,12 +57,14 @@ pub fn http(settings: &Settings, mode: Mode) -> Result<Config, Problem> {
         server_timing: dev,
         access_log: true,
         access_lines: super::telemetry::json_lines(),
+        redactor: bedplate_core::redact::Redactor { emails: settings.log.redact_emails },
         sql_headers: if settings.api.request_headers.iter().any(|h| h == "*") {
             SqlHeaders::All
         } else {
             SqlHeaders::Listed(settings.api.request_headers.clone())
         },
         rate_limits: None,
+        tracing: None,
     })
 }
 

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bedplate_core::redact::Redactor;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// Bytes that may wait.
@@ -33,15 +34,18 @@ struct Shared {
     changed: Condvar,
 }
 
-/// Makes writers for the subscriber; cheap to clone.
+/// Makes writers for the subscriber; cheap to clone. What goes through it is free of secrets.
 #[derive(Clone, Default)]
-pub struct LogWriter(Arc<Shared>);
+pub struct LogWriter {
+    shared: Arc<Shared>,
+    redactor: Redactor,
+}
 
 impl LogWriter {
     /// Starts the thread that writes to `out`.
-    pub fn start(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let writer = Self::default();
-        let shared = Arc::clone(&writer.0);
+    pub fn start(out: impl Write + Send + 'static, redactor: Redactor) -> io::Result<Self> {
+        let writer = Self { shared: Arc::default(), redactor };
+        let shared = Arc::clone(&writer.shared);
         std::thread::Builder::new().name("log".to_owned()).spawn(move || shared.write_on(out))?;
         Ok(writer)
     }
@@ -49,15 +53,15 @@ impl LogWriter {
     /// Waits until everything is written, but not forever.
     pub fn flush(&self) {
         let until = Instant::now() + FLUSH;
-        let mut state = self.0.lock();
+        let mut state = self.shared.lock();
         state.urgent = true;
-        self.0.changed.notify_all();
+        self.shared.changed.notify_all();
         while state.writing || !state.waiting.is_empty() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }
@@ -113,11 +117,13 @@ impl Shared {
 }
 
 /// One line; the subscriber writes it in one call.
-pub struct Line<'a>(&'a Shared);
+pub struct Line<'a>(&'a LogWriter);
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push(bytes);
+        // The subscriber's lines are text; broken text would be nobody's secret.
+        let text = String::from_utf8_lossy(bytes);
+        self.0.shared.push(self.0.redactor.scrub(&text).as_bytes());
         Ok(bytes.len())
     }
 
@@ -127,8 +133,9 @@ impl Write for Line<'_> {
 }
 
 impl bedplate_http::LineSink for LogWriter {
+    /// The access log's lines are clean already: they hold no text of callers but the path, which was seen to.
     fn line(&self, line: &[u8]) {
-        self.0.push(line);
+        self.shared.push(line);
     }
 }
 
@@ -136,7 +143,7 @@ impl<'a> MakeWriter<'a> for LogWriter {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line(&self.0)
+        Line(self)
     }
 }
 
@@ -165,7 +172,7 @@ mod tests {
     fn a_reader_that_does_not_read_stops_nobody() {
         let (go, stuck) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
-        let writer = LogWriter::start(Stuck(stuck, Arc::clone(&written))).unwrap();
+        let writer = LogWriter::start(Stuck(stuck, Arc::clone(&written)), Redactor::default()).unwrap();
         let line = [b'x'; 1024];
         for _ in 0..3 * MOST / line.len() {
             writer.make_writer().write_all(&line).unwrap();
@@ -175,5 +182,16 @@ mod tests {
         let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
         assert!(text.len() <= 2 * MOST + 1024);
         assert!(text.contains("log lines dropped"));
+    }
+
+    #[test]
+    fn what_is_written_is_free_of_secrets() {
+        let (go, stuck) = mpsc::channel();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let writer = LogWriter::start(Stuck(stuck, Arc::clone(&written)), Redactor { emails: true }).unwrap();
+        writer.make_writer().write_all(b"token=s3cret mail=a@b.test n=1\n").unwrap();
+        drop(go);
+        writer.flush();
+        assert_eq!(written.lock().unwrap().as_slice(), b"token=*** mail=*** n=1\n");
     }
 }

@@ -3,6 +3,7 @@
 pub mod database;
 pub mod dev;
 mod dev_routes;
+mod exporters;
 mod findings;
 mod first_answer;
 mod gauges;
@@ -37,6 +38,7 @@ pub enum Mode {
 pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_core::Code]> {
     let all = [
         database::ALL,
+        exporters::ALL,
         identify::ALL,
         keys::ALL,
         outgoing::ALL,

@@ -27,7 +27,7 @@ pub async fn run(loaded: &Loaded, report: Arc<dyn Report>) -> Result<(), Problem
     let opening = Opening { on_event: Arc::new(|_| {}), ask: None, share: false };
     let database = database::open(loaded, opening).await?;
     report.line(lines::postgres(loaded, &database));
-    let outcome = serve(loaded, &keys, &database, &*report, started).await;
+    let outcome = Box::pin(serve(loaded, &keys, &database, &*report, started)).await;
     database.close().await;
     outcome
 }
@@ -49,6 +49,7 @@ async fn serve(
     while listeners.join_next().await.is_some() {}
     signals.abort();
     report.line(Line::new("stop", "stopped", json!({})));
+    service.flush().await;
     service.close();
     Ok(())
 }

@@ -21,6 +21,7 @@ use bedplate_settings::Loaded;
 use tokio::task::JoinSet;
 
 use super::database::Database;
+use super::exporters::Exporters;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
 use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
@@ -48,6 +49,7 @@ pub struct Service {
     listeners: Vec<Listener>,
     pools: Pools,
     vital: Pool,
+    exporters: Exporters,
     /// Kept for its subscriptions.
     _hub: Option<Hub>,
 }
@@ -104,6 +106,7 @@ impl Service {
         metrics.register(gauges::collector(&data, &loader, &vital));
         let client = outgoing::client(loaded, mode)?;
         metrics.register(outgoing::collector(client.clone()));
+        let exporters = Exporters::start(loaded, &client, &metrics)?;
         let health = Arc::new(health(&vital, shutdown.clone()));
         let rest = match rest {
             Some(effective) => {
@@ -122,7 +125,7 @@ impl Service {
             }
             None => None,
         };
-        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, &client, &shutdown, rest)?;
+        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, (&client, &exporters), &shutdown, rest)?;
         let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
         let address = local(&listener)?;
         let mut service = Self {
@@ -134,6 +137,7 @@ impl Service {
             listeners: vec![listener],
             pools,
             vital,
+            exporters,
             _hub: hub,
         };
         if settings.metrics.enabled {
@@ -153,6 +157,11 @@ impl Service {
             tasks.spawn(listener.run());
         }
         tasks
+    }
+
+    /// Sends what collectors have not got yet, for a moment at most.
+    pub async fn flush(&self) {
+        self.exporters.flush().await;
     }
 
     /// Gives the database's connections back.
@@ -235,13 +244,14 @@ fn public_app(
     data: &Arc<Data>,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
-    client: &Client,
+    (client, exporters): (&Client, &Exporters),
     shutdown: &Shutdown,
     rest: Option<Mount>,
 ) -> Result<Arc<App>, Problem> {
     let settings = &loaded.settings;
     let authenticator = Arc::new(authenticator(loaded, keys, client)?);
-    let config = HttpConfig { rate_limits: limits::rates(settings), ..kit::http(settings, mode)? };
+    let tracing = exporters.tracing();
+    let config = HttpConfig { rate_limits: limits::rates(settings), tracing, ..kit::http(settings, mode)? };
     let mut builder = App::builder(config)
         .authenticator(Arc::new(FromHeaders(authenticator)))
         .metrics(Arc::clone(metrics))

@@ -4,11 +4,15 @@ use std::io::IsTerminal;
 use std::sync::{Arc, OnceLock};
 
 use bedplate_core::Problem;
+use bedplate_core::redact::Redactor;
 use bedplate_http::config::Lines;
 use bedplate_settings::Loaded;
 use bedplate_settings::sections::LogFormat;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, fmt};
 
+use super::exporters::Errors;
 use super::log_writer::LogWriter;
 
 /// Where JSON lines go, once there is a subscriber that writes JSON.
@@ -29,17 +33,33 @@ pub fn install(loaded: &Loaded) -> Result<Logs, Problem> {
         LogFormat::Pretty => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let writer = LogWriter::start(std::io::stderr())
+    let redactor = redactor(loaded);
+    let writer = LogWriter::start(std::io::stderr(), redactor)
         .map_err(|e| Problem::internal_error(format!("no thread for the log can be started: {e}")))?;
     let builder = fmt().with_env_filter(filter).with_writer(writer.clone());
     // A second one in the same process (tests) keeps the first.
     let _ = if json {
         let _ = JSON.set(writer.clone());
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init()
+        let json = builder.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        json.finish().with(Errors).try_init()
     } else {
-        builder.compact().with_ansi(std::io::stderr().is_terminal()).try_init()
+        builder.compact().with_ansi(std::io::stderr().is_terminal()).finish().with(Errors).try_init()
     };
+    log_panics();
     Ok(Logs(writer))
+}
+
+/// What takes secrets out of everything that is written.
+pub fn redactor(loaded: &Loaded) -> Redactor {
+    Redactor { emails: loaded.settings.log.redact_emails }
+}
+
+/// A panic's message goes the way of all log lines, not past them to standard error.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string);
+        tracing::error!(target: "panic", message = panic.payload_as_str().unwrap_or("without a message"), at);
+    }));
 }
 
 /// Writes what is left of the log when it is dropped.

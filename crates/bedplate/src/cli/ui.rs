@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use bedplate_core::redact::Redactor;
 use bedplate_settings::Environment;
 use serde::Serialize;
 use serde_json::Value;
@@ -101,6 +102,8 @@ impl Ui {
 
     pub fn failure(&self, failure: &Failure) {
         let text = if self.error_json { failure.as_json().to_string() } else { self.failure_text(failure) };
+        // A fault may quote what it was given.
+        let text = Redactor::default().scrub_values(&text);
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 

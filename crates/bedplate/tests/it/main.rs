@@ -13,3 +13,4 @@ mod cli_running;
 mod limits;
 mod readme;
 mod rest;
+mod told;

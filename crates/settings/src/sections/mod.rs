@@ -18,6 +18,7 @@ mod rest;
 #[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
 mod rest_checks;
 mod server;
+mod telemetry;
 
 pub use access::{Access, SchemaAccess};
 pub use api::{Api, Count, ErrorFormat};
@@ -32,6 +33,7 @@ pub use project::{Migrations, Policies, Project, Seed};
 pub use rate_limit::{RateLimit, RoleRate};
 pub use rest::{OpenApiMode, Rest, TxEnd};
 pub use server::{ForwardedHeader, Server};
+pub use telemetry::Telemetry;
 
 use std::time::Duration;
 
@@ -66,6 +68,7 @@ section! {
             outgoing: Outgoing;
             log: Log;
             metrics: Metrics;
+            telemetry: Telemetry;
             dev: Dev;
         }
     }

@@ -15,12 +15,14 @@ choices! {
 }
 
 section! {
-    /// Logging. Credentials and bodies are never logged.
+    /// Logging. Credentials and bodies are never logged; see docs/observability.md for what is taken out of lines.
     pub struct Log {
         /// How log lines look.
         format: LogFormat = LogFormat::Auto;
         /// What is logged: a level, or levels per area as in `info,bedplate_db=debug`.
         level: String = "info".into(), check(checks::log_filter);
+        /// Whether e-mail addresses are taken out of lines too, as credentials and card numbers always are.
+        redact_emails: bool = false;
     }
 }
 
