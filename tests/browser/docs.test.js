@@ -5,6 +5,9 @@ import { after, before, describe, test } from 'node:test';
 import { eventually, launch, open } from './browser.js';
 import { copyOfHelpdesk, dev } from './server.js';
 
+// Of all paths below /api, the one that is there whatever the database has.
+const BATCH = '/api/v1/batch';
+
 describe('docs', () => {
   let server, browser, page, faults, token;
 
@@ -32,7 +35,7 @@ describe('docs', () => {
 
   test('shows who is not signed in nothing of what is for others', async () => {
     await is(() => page.textContent('#title'), 'helpdesk API');
-    assert.deepEqual((await paths()).filter((path) => path.startsWith('/api/')), []);
+    assert.deepEqual((await paths()).filter((path) => path.startsWith('/api/')), [BATCH]);
     assert.deepEqual(faults.splice(0), []);
   });
 
@@ -89,7 +92,7 @@ describe('docs', () => {
     const hosts = await page.evaluate(() => [...new Set(performance.getEntriesByType('resource').map((entry) => new URL(entry.name).origin))]);
     assert.deepEqual(hosts, [server.url]);
     await page.click('#forget');
-    await is(async () => (await paths()).filter((path) => path.startsWith('/api/')), []);
+    await is(async () => (await paths()).filter((path) => path.startsWith('/api/')), [BATCH]);
     assert.equal(await page.inputValue('#token'), '');
     assert.deepEqual(faults.splice(0), []);
   });

@@ -12,12 +12,10 @@ def map_body(context, body):
 
 
 @schemathesis.hook
-def map_headers(context, headers):
-    """Each request is another one: a key that comes again would be answered as what it named first."""
-    for name in list(headers or {}):
-        if name.lower() == "idempotency-key":
-            headers[name] = str(uuid.uuid4())
-    return headers
+def before_call(context, case, kwargs):
+    """Each request is another one: a key that comes again would be answered as what it named first, and an empty one is none."""
+    if case.headers and "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
 
 
 @schemathesis.hook

@@ -5,7 +5,7 @@
 use bedplate_core::{Problem, Result};
 use bedplate_http::{Access, Request, Response, Route, etag, handler_fn};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH};
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, IF_NONE_MATCH, X_FRAME_OPTIONS};
 use http::{HeaderValue, Method, StatusCode};
 use sha2::{Digest, Sha256};
 
@@ -18,11 +18,12 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      form-action 'none'; frame-ancestors 'none'",
 );
 
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 6] = [
     (PATH, "text/html; charset=utf-8", include_str!("docs/index.html")),
     ("/docs/page.css", "text/css; charset=utf-8", include_str!("docs/page.css")),
     ("/docs/page.js", "text/javascript; charset=utf-8", include_str!("docs/page.js")),
     ("/docs/operation.js", "text/javascript; charset=utf-8", include_str!("docs/operation.js")),
+    ("/docs/icon.svg", "image/svg+xml", include_str!("docs/icon.svg")),
     ("/docs/schema.js", "text/javascript; charset=utf-8", include_str!("docs/schema.js")),
 ];
 
@@ -51,7 +52,8 @@ fn route(path: &'static str, media: &'static str, text: &'static str) -> Result<
         let response = response
             .header(ETAG, tag.clone())
             .header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
-            .header(CONTENT_SECURITY_POLICY, POLICY);
+            .header(CONTENT_SECURITY_POLICY, POLICY)
+            .header(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
         async move { Ok(response) }
     });
     Ok(Route::new(&[Method::GET], path, "docs", Access::Public, handler))

@@ -10,7 +10,7 @@ use bedplate_core::problem::{METHOD_NOT_ALLOWED, NOT_FOUND};
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, LOCATION,
+    LAST_MODIFIED, LOCATION, X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -150,6 +150,8 @@ fn respond(name: &Path, file: File, asked: &HeaderMap) -> Response {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     if headers.get(CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/html")) {
         headers.insert(CONTENT_SECURITY_POLICY, PAGE_POLICY);
+        // What frame-ancestors says, for who does not know it.
+        headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     }
     response
 }
@@ -157,7 +159,7 @@ fn respond(name: &Path, file: File, asked: &HeaderMap) -> Response {
 /// Scripts of the page's own files (none inline), styles, calls to its own origin; nothing from elsewhere, no framing.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; img-src 'self' data:; \
-     frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+     object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 );
 
 /// RFC 9110 §13.2.2: `If-None-Match` alone counts where it is present.

@@ -63,11 +63,18 @@ pub(super) fn schemas(scope: Scope<'_>) -> Vec<(&'static str, Value)> {
 }
 
 fn problem(envelope: bool) -> Value {
-    let details = json!({
-        "type": ["object", "null"],
+    let of_fields = json!({
+        "type": "object",
         "description": "What is wrong with each field, by its name; inside lists and objects as tags.0, address.zip.",
         "additionalProperties": { "type": "array", "items": { "type": "string" } },
     });
+    let of_operation = json!({
+        "type": "object",
+        "description": "Of a batch: which operation failed, counted from 0, and what it would have answered by itself.",
+        "required": ["operation", "problem"],
+        "properties": { "operation": { "type": "integer", "minimum": 0 }, "problem": { "type": "object" } },
+    });
+    let details = json!({ "anyOf": [of_fields, of_operation, { "type": "null" }] });
     let code = json!({ "type": "string", "description": "Stable; docs/reference/problems.md lists all." });
     let hint = json!({ "type": ["string", "null"], "description": "What to do next." });
     let request_id =

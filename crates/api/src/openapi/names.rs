@@ -13,7 +13,7 @@ use crate::create::SEGMENT;
 pub(super) struct Names(HashMap<RelationId, String>);
 
 /// Schemas of the platform.
-pub(super) const OWN: &[&str] = &["Problem", "Meta", "Filter"];
+pub(super) const OWN: &[&str] = &["Problem", "Meta", "Filter", "After"];
 
 impl Names {
     pub fn new(scope: Scope<'_>, resources: &[Resource]) -> Self {

@@ -46,7 +46,11 @@ pub(super) fn schemas(_: Scope<'_>) -> Vec<(&'static str, Value)> {
             gte lt lte like ilike match imatch in is isdistinct fts plfts phfts wfts cs cd ov sl sr nxr nxl adj; not. before \
             one negates it.",
     });
-    vec![("Filter", filter)]
+    let after = json!({
+        "type": "string",
+        "description": "Rows behind this value; one for each column of the order, those of the key included.",
+    });
+    vec![("Filter", filter), ("After", after)]
 }
 
 pub(super) fn shared(scope: Scope<'_>) -> Value {
@@ -91,27 +95,20 @@ pub(super) fn shared(scope: Scope<'_>) -> Value {
     add("or", "query", &format!("Conditions of which one holds: (a.eq.1,b.gt.5); {grammar}"), text(), None);
     add("distinct", "query", "Without equal rows.", json!({ "type": "boolean" }), None);
     add("having", "query", &format!("Conditions on aggregates: (n.gte.10); {grammar}"), text(), None);
-    add(
-        "Prefer",
-        "header",
-        "return=minimal leaves the row out of the answer (RFC 7240).",
-        json!({ "type": "string", "enum": preferences(scope.kind) }),
-        None,
-    );
+    add("Prefer", "header", preferences(scope.kind), text(), None);
     headers(&mut add);
     all.into()
 }
 
 fn headers(add: &mut impl FnMut(&str, &str, &str, Value, Option<Value>)) {
-    let key = json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9_.:-]+$" });
     add(
         "Idempotency-Key",
         "header",
-        "Names this request: sent again with the same key, it is answered as before and done once.",
-        key,
+        "Names this request, in up to 255 characters: sent again with the same key, it is answered as before and done once.",
+        json!({ "type": "string" }),
         None,
     );
-    let tags = || json!({ "type": "string", "pattern": "^(\\*|(W/)?\"[A-Za-z0-9_;-]*\")$" });
+    let tags = || json!({ "type": "string" });
     add("If-Match", "header", "The ETag that the row must still have; 412 otherwise.", tags(), None);
     add("If-None-Match", "header", "The ETag that is known; 304 while it is the same.", tags(), None);
 }
@@ -127,13 +124,10 @@ fn pages(add: &mut impl FnMut(&str, &str, &str, Value, Option<Value>), limits: &
         json!({ "type": "string" }),
         None,
     );
-    let page = json!({ "type": "integer", "minimum": 1, "maximum": LAST_PAGE });
+    let page = json!({ "type": "integer", "minimum": 1 });
     add("page", "query", "A page by its number; with per_page, and without limit and cursor.", page, None);
     add("per_page", "query", "Rows of a page by number.", rows(default), None);
 }
-
-/// Beyond this nobody turns pages; the server takes more.
-const LAST_PAGE: u32 = 1_000_000;
 
 fn counts(scope: Scope<'_>) -> Vec<&'static str> {
     let policy = match scope.kind {
@@ -145,10 +139,13 @@ fn counts(scope: Scope<'_>) -> Vec<&'static str> {
     all.into_iter().filter(|(allowed, _)| *allowed).map(|(_, name)| name).collect()
 }
 
-fn preferences(kind: PrincipalKind) -> Vec<&'static str> {
-    let mut all = vec!["return=minimal", "return=representation"];
-    if kind == PrincipalKind::Service {
-        all.push("tx=rollback");
+fn preferences(kind: PrincipalKind) -> &'static str {
+    match kind {
+        PrincipalKind::Service => {
+            "return=minimal leaves the rows out of the answer, tx=rollback makes it a dry run; others are ignored (RFC 7240)."
+        }
+        PrincipalKind::User | PrincipalKind::Anonymous => {
+            "return=minimal leaves the rows out of the answer; others are ignored (RFC 7240)."
+        }
     }
-    all
 }

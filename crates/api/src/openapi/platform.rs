@@ -74,6 +74,8 @@ fn batch(scope: Scope<'_>) -> Value {
                 "properties": { "Prefer": header, "If-Match": header, "If-None-Match": header },
             },
         },
+        "if": { "properties": { "method": { "enum": ["GET", "DELETE"] } } },
+        "then": { "properties": { "body": false } },
     });
     let list = json!({ "type": "array", "minItems": 1, "maxItems": scope.settings.batch_operations, "items": operation });
     let whole = json!({

@@ -183,7 +183,12 @@ impl<'a> Resources<'a> {
     fn list(&self, resource: Resource, place: &Place) -> Value {
         let mut operation = self.operation(resource, place, "list", "Lists");
         let mut all = self.list.clone();
-        all.extend(self.filters(resource.id));
+        // Below a parent they are the same; once is enough where there are thousands of resources.
+        if place.parameters.is_empty() {
+            all.extend(self.filters(resource.id));
+        } else {
+            operation["description"] = "Filters on columns as in the list of all.".into();
+        }
         operation["parameters"] = all.into();
         let mut page = data(json!({ "type": "array", "items": reference(self.names.of(resource.id)) }));
         page["required"] = json!(["data", "meta"]);
@@ -207,8 +212,7 @@ impl<'a> Resources<'a> {
             if self.key(id).is_some_and(|key| key.contains(&at)) {
                 all.push(json!({
                     "name": format!("after_{}", column.name.as_str()), "in": "query",
-                    "description": "Rows behind this value of the order's key; one for each column of the order.",
-                    "schema": { "type": "string" },
+                    "schema": reference("After"),
                 }));
             }
         }
