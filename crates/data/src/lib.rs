@@ -12,6 +12,7 @@ mod precheck;
 pub mod problems;
 mod run;
 mod sink;
+mod statistics;
 mod violations;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use budgets::{Budgets, RoleBudget};
 pub use context::{RoleRefusal, Timeouts, session_parameters};
 pub use door::{Door, PreRequest, SqlResponse};
 pub use plans::Snapshot;
+pub use statistics::{About, Costs, Overview, Statistics};
 pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 
 use budgets::{Refusals, Turns};
@@ -65,6 +67,7 @@ pub struct Data {
     budgets: Arc<Budgets>,
     turns: Turns,
     refusals: Refusals,
+    statistics: Arc<Statistics>,
     explain_refusals: bool,
     search_path: Option<String>,
 }
@@ -75,13 +78,16 @@ struct GateHolder(Arc<dyn Gate>);
 impl Data {
     pub fn new(pools: Pools, gate: Arc<dyn Gate>, catalog: Arc<Catalog>, config: Config) -> Self {
         let budgets = Arc::new(config.budgets);
-        let snapshot = Snapshot::new(catalog, config.plan_cache_entries, Arc::clone(&budgets));
+        let statistics = Arc::<Statistics>::default();
+        let entries = config.plan_cache_entries;
+        let snapshot = Snapshot::new(catalog, entries, Arc::clone(&budgets), Arc::clone(&statistics));
         Self {
             pools,
             gate: ArcSwap::from_pointee(GateHolder(gate)),
             snapshot: ArcSwap::from_pointee(snapshot),
             turns: Turns::new(budgets.expensive_at_once, budgets.wait),
             refusals: Refusals::default(),
+            statistics,
             budgets,
             limits: config.limits,
             session: Session::new(&config.timeouts, config.search_path.is_none()),
@@ -105,7 +111,8 @@ impl Data {
 
     /// Puts a new catalog in place. Requests under way finish with the old one.
     pub fn replace_catalog(&self, catalog: Arc<Catalog>) {
-        let snapshot = Snapshot::new(catalog, self.plan_cache_entries, Arc::clone(&self.budgets));
+        let (budgets, statistics) = (Arc::clone(&self.budgets), Arc::clone(&self.statistics));
+        let snapshot = Snapshot::new(catalog, self.plan_cache_entries, budgets, statistics);
         self.snapshot.store(Arc::new(snapshot));
     }
 
@@ -126,6 +133,11 @@ impl Data {
     /// Requests refused because of a budget so far, by the budget's name.
     pub fn refusals(&self) -> [(&'static str, u64); 3] {
         self.refusals.by_budget()
+    }
+
+    /// What statements cost so far, by shape.
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     pub fn pools(&self) -> &Pools {

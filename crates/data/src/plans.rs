@@ -15,6 +15,7 @@ use foldhash::fast::RandomState;
 use quick_cache::{Equivalent, Weighter, sync::Cache};
 
 use crate::budgets::{Allowance, Budgets, Cost, is_expensive};
+use crate::statistics::{Shape, Statistics};
 
 /// A plan with its statements as the connections know them.
 pub(crate) struct Compiled {
@@ -26,6 +27,8 @@ pub(crate) struct Compiled {
     pub estimate: Option<Statement>,
     /// Whether rows carry columns beside the answer.
     pub notes: bool,
+    /// Where it is counted.
+    pub shape: Arc<Shape>,
     /// What the role may spend.
     pub allowance: Allowance,
     pub cost: Cost,
@@ -34,7 +37,7 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
-    fn new(planned: Planned, operation: &Operation, allowance: Allowance) -> Self {
+    fn new(planned: Planned, operation: &Operation, allowance: Allowance, shape: Arc<Shape>) -> Self {
         let main = &planned.main;
         let columns = [main.inserted_column, main.affected_column, main.total_column, main.rows_column];
         let notes = columns.iter().any(Option::is_some);
@@ -44,6 +47,7 @@ impl Compiled {
             main: statement(&planned.main.sql),
             count: planned.count.as_ref().map(|count| statement(&count.sql)),
             estimate: planned.count.as_ref().and_then(|count| count.estimate.as_ref()).map(statement),
+            shape,
             allowance,
             cost: Cost::default(),
             expensive: is_expensive(operation, &planned),
@@ -128,14 +132,20 @@ pub struct Snapshot {
     pub catalog: Arc<Catalog>,
     plans: Cache<Key, Arc<Compiled>, BySize, RandomState>,
     budgets: Arc<Budgets>,
+    statistics: Arc<Statistics>,
 }
 
 impl Snapshot {
-    pub(crate) fn new(catalog: Arc<Catalog>, entries: usize, budgets: Arc<Budgets>) -> Self {
+    pub(crate) fn new(
+        catalog: Arc<Catalog>,
+        entries: usize,
+        budgets: Arc<Budgets>,
+        statistics: Arc<Statistics>,
+    ) -> Self {
         let entries = entries.max(1);
         let bytes = entries as u64 * USUAL_BYTES;
         let plans = Cache::with(entries, bytes, BySize, RandomState::default(), Default::default());
-        Self { catalog, plans, budgets }
+        Self { catalog, plans, budgets, statistics }
     }
 
     pub fn cached_plans(&self) -> usize {
@@ -158,7 +168,8 @@ impl Snapshot {
         let name = self.catalog.role(role).map_or("", |role| role.name.as_str());
         let allowance = self.budgets.of(name);
         let planned = plan::plan(&self.catalog, role, gate, &allowance.within(limits), operation)?;
-        let compiled = Arc::new(Compiled::new(planned, operation, allowance));
+        let shape = self.statistics.shape(name, operation, &planned.main.sql.text);
+        let compiled = Arc::new(Compiled::new(planned, operation, allowance, shape));
         self.plans.insert(Key { role, door, operation: operation.clone() }, Arc::clone(&compiled));
         Ok(compiled)
     }

@@ -247,9 +247,12 @@ impl Run<'_> {
         };
         let database = asked.elapsed().saturating_sub(wait);
         // A row below a parent that is not there is refused by its policy or foreign key too; 404 is what is true.
-        let outcome = outcome.map_err(|error| match (sink.parent_missing, &error) {
-            (true, Error::Db(_)) => Problem::new(&NOT_FOUND),
-            _ => self.problem(error),
+        let outcome = outcome.map_err(|error| {
+            self.compiled.shape.fail();
+            match (sink.parent_missing, &error) {
+                (true, Error::Db(_)) => Problem::new(&NOT_FOUND),
+                _ => self.problem(error),
+            }
         })?;
         self.check_guards(&outcome)?;
         if self.options.rollback {
@@ -266,9 +269,13 @@ impl Run<'_> {
             Some(count) => Some(self.total(context, &mut lease, count).await?),
             None => seen.total,
         };
+        let affected = seen.affected.unwrap_or(told);
+        // A read may have fetched one row more, to know whether there is a further page.
+        let rows = if self.compiled.planned.writes { affected } else { seen.page.rows };
+        self.data.statistics.record(&self.compiled.shape, &self.ctx.principal, rows, database);
         Ok(Answer {
             page: seen.page,
-            affected: seen.affected.unwrap_or(told),
+            affected,
             total,
             inserted: seen.inserted,
             order: Arc::clone(&self.compiled.planned.main.order),

@@ -19,6 +19,7 @@ pub mod rest;
 pub mod schema;
 pub mod serve;
 pub mod service;
+mod statistics;
 pub mod telemetry;
 pub mod token;
 pub mod types;

@@ -25,7 +25,7 @@ use super::exporters::Exporters;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
 use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
-use super::{Mode, dev_routes, gauges, kit, limits, outgoing};
+use super::{Mode, dev_routes, gauges, kit, limits, outgoing, statistics};
 
 bedplate_core::codes! {
     /// The address is taken, or may not be used.
@@ -141,7 +141,7 @@ impl Service {
             _hub: hub,
         };
         if settings.metrics.enabled {
-            let admin = admin_app(loaded, mode, &health, &metrics, &shutdown)?;
+            let admin = admin_app(loaded, mode, &service.data, &health, &metrics, &shutdown)?;
             let at = SocketAddr::new(settings.server.admin_host, settings.server.admin_port);
             let listener = bind(at, admin, "server.admin_port")?;
             service.admin_address = Some(local(&listener)?);
@@ -281,12 +281,13 @@ fn public_app(
 fn admin_app(
     loaded: &Loaded,
     mode: Mode,
+    data: &Arc<Data>,
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
     shutdown: &Shutdown,
 ) -> Result<Arc<App>, Problem> {
-    let routes: Vec<Route> =
-        health_routes(Arc::clone(health)).into_iter().chain([metrics_route(Arc::clone(metrics))]).collect();
+    let own = [metrics_route(Arc::clone(metrics)), statistics::route(data)];
+    let routes: Vec<Route> = health_routes(Arc::clone(health)).into_iter().chain(own).collect();
     App::builder(kit::admin(&loaded.settings, mode)?)
         .metrics(Arc::clone(metrics))
         .shutdown(shutdown.clone())

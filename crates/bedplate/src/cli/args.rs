@@ -74,6 +74,8 @@ pub enum Command {
     Keys(KeysArgs),
     /// Print a short-lived token of a seeded user, to try the API as that user; development only
     Token(TokenArgs),
+    /// Say what costs most: slow and frequent statements, loops over rows, missing indexes
+    Advise(AdviseArgs),
     /// Check machine, settings, keys and database; every failure comes with the command that fixes it
     Doctor,
     /// Look at the configuration: values, where they come from, what they mean
@@ -109,6 +111,17 @@ pub struct DevArgs {
     /// Do not run seed files
     #[arg(long)]
     pub no_seed: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct AdviseArgs {
+    /// Admin listener of the running server [default: the one of the settings, http://127.0.0.1:54322]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+
+    /// How many statements are shown of each kind
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    pub limit: usize,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 //!
 //! Every command ends with an [`Exit`] code that stays the same over versions, and every failure says what to do.
 
+mod advise;
 mod args;
 mod completions;
 mod config;
@@ -59,6 +60,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Migrate { command } => migrate::run(command, context),
         Command::Seed { force } => seed::run(force, context),
         Command::Gen(args) => r#gen::run(&args, context),
+        Command::Advise(args) => advise::run(&args, context),
         Command::Keys(args) => keys::run(args, context),
         Command::Token(args) => token::run(&args, context),
         Command::Doctor => doctor::run(context),
