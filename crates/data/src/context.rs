@@ -130,8 +130,11 @@ pub(crate) fn pairs<'a>(
         PrincipalKind::Service => &session.service,
     });
     let mut others = Pairs::new();
-    for (name, value) in hoisting.role().chain(hoisting.function()).filter(|(name, _)| is_hoisted(name)) {
-        if name.eq_ignore_ascii_case("statement_timeout") {
+    let is_time = |name: &str| name.eq_ignore_ascii_case("statement_timeout");
+    // What the operator sets for the role comes before what the database does.
+    let of_role = hoisting.role().filter(|(name, _)| own.is_none() || !is_time(name));
+    for (name, value) in of_role.chain(hoisting.function()).filter(|(name, _)| is_hoisted(name)) {
+        if is_time(name) {
             statement_timeout = value;
         } else {
             others.push((name, value));
@@ -276,6 +279,24 @@ mod tests {
         assert_eq!(timeout(true, &[("statement_timeout", "8.0s")], &[]), set("8.0s"));
         assert_eq!(timeout(false, &[], &[]), set("8s"));
         assert_eq!(timeout(false, &[("statement_timeout", "8s")], &[]), set("8s"));
+    }
+
+    #[test]
+    fn a_budget_of_time_comes_before_the_roles_own_and_behind_the_functions() {
+        let user = Principal { kind: PrincipalKind::User, ..Principal::anonymous("authenticated") };
+        let ctx = Ctx::new(Arc::new(user), "1");
+        let roles = vec![("authenticated".to_owned(), Duration::from_millis(1500))];
+        let session = Session::new(&Timeouts { roles, ..Timeouts::default() }, true);
+        let role: Vec<(Arc<str>, Arc<str>)> = vec![("Statement_Timeout".into(), "8s".into())];
+        let function = vec![("statement_timeout".to_owned(), "1min".to_owned())];
+        let told = |function: &[(String, String)]| {
+            let pairs = pairs(&ctx, &session, Hoisting { role: &role, function, allowed: None }, true);
+            let times: Vec<_> = pairs.iter().filter(|(name, _)| *name == "statement_timeout").collect();
+            assert_eq!(times.len(), 1);
+            times[0].1.to_owned()
+        };
+        assert_eq!(told(&[]), "1500ms");
+        assert_eq!(told(&function), "1min");
     }
 
     #[test]

@@ -26,12 +26,12 @@ section! {
 section! {
     /// Budgets of callers with this database role. What is not set is as for all.
     pub struct RoleBudget {
-        /// As `budgets.response_bytes`.
+        /// Size of an answer, in place of `budgets.response_bytes`.
         response_bytes: Option<ByteSize> = None, range(Some(ByteSize::kib(1)), Some(ByteSize::mib(1024)));
-        /// As `budgets.cost`.
+        /// Cost of a statement, in place of `budgets.cost`; 0: no bound.
         cost: Option<usize> = None, range(Some(0), Some(1_000_000_000_000));
-        /// Time limit of one statement, in place of `database.statement_timeout_*`. A `statement_timeout` that the database
-        /// sets for the role wins.
+        /// Time limit of one statement, in place of `database.statement_timeout_*` and of what the database sets for the role.
+        /// One that a called function sets for itself still holds.
         time: Option<Duration> = None, range(Some(ms(10)), Some(secs(3_600)));
         /// Rows on a page at most, where that is fewer than `limits.page_size_max` (at `/rest/v1`: `rest.db_max_rows`).
         rows: Option<usize> = None, range(Some(1), Some(100_000));

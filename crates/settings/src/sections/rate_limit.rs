@@ -37,11 +37,11 @@ section! {
     pub struct RoleRate {
         /// All requests, in place of `address`, `user` or `service`.
         requests: Option<Rate> = None;
-        /// Reads.
+        /// Reads of each such caller, in place of `rate_limit.reads`.
         reads: Option<Rate> = None;
-        /// Writes.
+        /// Writes of each such caller, in place of `rate_limit.writes`.
         writes: Option<Rate> = None;
-        /// Calls of functions.
+        /// Calls of functions by each such caller, in place of `rate_limit.rpc`.
         rpc: Option<Rate> = None;
     }
 }
