@@ -7,12 +7,17 @@ mod budgets;
 pub mod catalog;
 mod context;
 mod door;
+pub mod idempotency;
+mod nested;
 mod plans;
 mod precheck;
 pub mod problems;
+pub mod retry;
 mod run;
 mod sink;
 mod statistics;
+mod tell;
+mod transaction;
 mod violations;
 
 use std::sync::Arc;
@@ -28,12 +33,17 @@ use bedplate_query::limits::Limits;
 pub use budgets::{Budgets, RoleBudget};
 pub use context::{RoleRefusal, Timeouts, session_parameters};
 pub use door::{Door, PreRequest, SqlResponse};
+pub use idempotency::{Attempt, Concluded, Once};
+pub use nested::{Made, Write};
 pub use plans::Snapshot;
+pub use retry::Pauses;
 pub use statistics::{About, Costs, Overview, Statistics};
+pub use transaction::{Checked, Needs, Refused, Transaction, Work};
 pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 
 use budgets::{Refusals, Turns};
 use context::Session;
+use idempotency::{Idempotency, Required};
 
 /// What [`Data`] is made with.
 pub struct Config {
@@ -48,6 +58,10 @@ pub struct Config {
     pub plan_cache_entries: usize,
     /// Development: a refusal says which grant or policy is missing, and an error of PostgreSQL what PostgreSQL said.
     pub explain_refusals: bool,
+    /// Where idempotency keys are kept; `None`: nowhere, and requests with a key are refused.
+    pub idempotency: Option<idempotency::Config>,
+    /// Resources whose writes need a key: `name`, `schema.name`, `rpc/name`, or `*`.
+    pub idempotency_required: Vec<String>,
     /// Set in each transaction, where the connections' sessions are a pooler's. `None`: the pools' sessions were started
     /// with [`session_parameters`] and a search path.
     pub search_path: Option<String>,
@@ -63,6 +77,8 @@ pub struct Data {
     login: String,
     gatekeeper: Option<String>,
     sql_response: Statement,
+    set_place: Statement,
+    set_one: Statement,
     plan_cache_entries: usize,
     budgets: Arc<Budgets>,
     turns: Turns,
@@ -70,6 +86,10 @@ pub struct Data {
     statistics: Arc<Statistics>,
     explain_refusals: bool,
     search_path: Option<String>,
+    idempotency: Option<Idempotency>,
+    idempotency_counters: idempotency::Counters,
+    required: Option<Required>,
+    retries: retry::Counters,
 }
 
 /// `ArcSwap` needs a sized type.
@@ -94,9 +114,15 @@ impl Data {
             login: config.login,
             gatekeeper: config.gatekeeper,
             sql_response: Statement::new(door::SQL_RESPONSE, [Format::Text]),
+            set_place: Statement::new(transaction::SET_PLACE, [Format::Text]),
+            set_one: Statement::new(transaction::SET_ONE, [Format::Text]),
             plan_cache_entries: config.plan_cache_entries,
             explain_refusals: config.explain_refusals,
             search_path: config.search_path,
+            idempotency: config.idempotency.map(Idempotency::new),
+            idempotency_counters: idempotency::Counters::default(),
+            required: Required::new(&config.idempotency_required),
+            retries: retry::Counters::default(),
         }
     }
 
@@ -140,6 +166,11 @@ impl Data {
         &self.statistics
     }
 
+    /// How often work was done again.
+    pub fn retries(&self) -> &retry::Counters {
+        &self.retries
+    }
+
     pub fn pools(&self) -> &Pools {
         &self.pools
     }
@@ -166,7 +197,7 @@ impl Data {
     }
 
     /// A refusal as the caller gets it: signing in may help who is not signed in, and hints are for developers.
-    pub(crate) fn refusal(&self, ctx: &Ctx, problem: Problem) -> Problem {
+    pub fn refusal(&self, ctx: &Ctx, problem: Problem) -> Problem {
         if *problem.code() == NOT_FOUND {
             return self.explain_hidden(problem);
         }

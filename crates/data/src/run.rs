@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Ctx, Problem};
@@ -16,18 +16,21 @@ use bedplate_query::encode::Page;
 use bedplate_query::media::Media;
 use bedplate_query::output::Output;
 use bedplate_query::request::{Node, Returning, Value};
-use bedplate_query::statement::Planned;
+use bedplate_query::statement::{Planned, Sql};
 use bedplate_query::{Operation, Request, Values};
 use bytes::BytesMut;
 use tokio::sync::SemaphorePermit;
 
 use crate::context::Hoisting;
 use crate::door::{Door, SqlResponse};
+use crate::idempotency::Attempt;
+use crate::idempotency::attempt::Held;
 use crate::plans::{Compiled, Snapshot};
 use crate::problems::{ANSWER_TOO_LARGE, NOT_SINGLE, TOO_MANY_AFFECTED};
-use crate::sink::{Counted, SILENT, Sink};
-use crate::violations::Audience;
-use crate::{Data, context, violations};
+use crate::retry::Retries;
+use crate::sink::{Counted, SILENT, Seen, Sink};
+use crate::tell::{self, Teller};
+use crate::{Data, context};
 
 /// What holds for a run beyond the request itself.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +47,8 @@ pub struct RunOptions<'a> {
     pub settings: &'a [(&'a str, &'a str)],
     /// Rules of a front door that differ from the platform's.
     pub door: Option<&'a Door>,
+    /// The request has an idempotency key: its transaction stays open in this until the answer is kept.
+    pub within: Option<&'a Attempt>,
 }
 
 /// How many rows there were where another number was asked for: the cause of a refusal.
@@ -93,6 +98,8 @@ pub struct Answer {
     pub total: Option<u64>,
     /// Upserts: whether the row is new.
     pub inserted: Option<bool>,
+    /// When the row that came first was last changed, where the answer says so in `updated_at`.
+    pub modified: Option<SystemTime>,
     /// The order as resolved; cursors are bound to it.
     pub order: Arc<str>,
     /// The function returns one value or row, not a set.
@@ -115,17 +122,17 @@ pub struct Timings {
     pub database: Duration,
 }
 
-type Params<'v> = Vec<Option<Cow<'v, [u8]>>>;
+pub(crate) type Params<'v> = Vec<Option<Cow<'v, [u8]>>>;
 
 /// The parameters of each statement.
-struct Bound<'v> {
+pub(crate) struct Bound<'v> {
     guards: Vec<Params<'v>>,
     main: Params<'v>,
     count: Option<Params<'v>>,
 }
 
 impl<'v> Bound<'v> {
-    fn new(planned: &'v Planned, values: &'v Values) -> Result<Self, Problem> {
+    pub(crate) fn new(planned: &'v Planned, values: &'v Values) -> Result<Self, Problem> {
         Ok(Self {
             guards: planned.guards.iter().map(|guard| guard.bind(values)).collect::<Result<_, _>>()?,
             main: planned.main.sql.bind(values)?,
@@ -154,6 +161,9 @@ impl Data {
             .plan(role, door, &*gate, limits, &request.operation)
             .map_err(|problem| self.refusal(ctx, problem))?;
         // Before anything runs.
+        if options.within.is_none() && !options.rollback {
+            self.check_key(&snapshot, request)?;
+        }
         if options.max_affected.is_some() && compiled.planned.main.single {
             return Err(Problem::new(&TOO_MANY_AFFECTED)
                 .detail("This function answers one value; only of a set can the rows be bounded")
@@ -166,7 +176,9 @@ impl Data {
             function: &compiled.planned.settings,
             allowed: options.door.and_then(|door| door.hoisted.as_deref()),
         };
-        let mut pairs = context::pairs(ctx, &self.session, hoisting, !compiled.planned.writes);
+        // An answer is kept also of what does not write.
+        let read_only = !compiled.planned.writes && options.within.is_none();
+        let mut pairs = context::pairs(ctx, &self.session, hoisting, read_only);
         let search_path = options.search_path.or(self.search_path.as_deref());
         pairs.extend(search_path.map(|path| ("search_path", path)));
         let of_door = options.door.map_or(&[][..], |door| &door.settings);
@@ -191,17 +203,26 @@ impl Data {
     }
 }
 
-struct Run<'a> {
-    data: &'a Data,
-    ctx: &'a Ctx,
-    snapshot: &'a Snapshot,
-    role: RoleId,
-    compiled: &'a Compiled,
-    request: &'a Request,
-    options: RunOptions<'a>,
-    mode: Mode,
+pub(crate) struct Run<'a> {
+    pub data: &'a Data,
+    pub ctx: &'a Ctx,
+    pub snapshot: &'a Arc<Snapshot>,
+    pub role: RoleId,
+    pub compiled: &'a Compiled,
+    pub request: &'a Request,
+    pub options: RunOptions<'a>,
+    pub mode: Mode,
     /// How many rows a write says that it affected, in a column; before it is committed.
-    told: AtomicU64,
+    pub told: AtomicU64,
+}
+
+/// What was run.
+struct Ran {
+    outcome: Outcome,
+    /// Waiting for a connection.
+    wait: Duration,
+    /// `None`: an attempt has it.
+    lease: Option<Lease>,
 }
 
 /// The statement has no such column.
@@ -232,59 +253,58 @@ impl Run<'_> {
         self.data.check_cost(self.ctx, self.compiled, context).await?;
         let asked = Instant::now();
         let _turn = self.turn().await?;
-        let pools = &self.data.pools;
-        let pool = if self.compiled.planned.writes { &pools.write } else { &pools.read };
-        let mut lease = pool.acquire(self.ctx.deadline).await.map_err(|e| self.problem(e))?;
-        let wait = asked.elapsed();
-        let outcome = match self.run_on(&mut lease, context, &calls, &mut sink).await {
-            // A read that broke with its connection is safe to ask again.
-            Err(Error::Lost(_)) if !self.compiled.planned.writes => {
-                sink.clear();
-                lease = pool.acquire(self.ctx.deadline).await.map_err(|e| self.problem(e))?;
-                self.run_on(&mut lease, context, &calls, &mut sink).await
-            }
-            other => other,
+        let ran = match self.options.within {
+            None => self.run_alone(context, &calls, &mut sink).await,
+            Some(attempt) => Box::pin(self.run_held(attempt, context, &calls, &mut sink)).await,
         };
-        let database = asked.elapsed().saturating_sub(wait);
         // A row below a parent that is not there is refused by its policy or foreign key too; 404 is what is true.
-        let outcome = outcome.map_err(|error| {
+        let Ran { outcome, wait, mut lease } = ran.map_err(|error| {
             self.compiled.shape.fail();
             match (sink.parent_missing, &error) {
                 (true, Error::Db(_)) => Problem::new(&NOT_FOUND),
                 _ => self.problem(error),
             }
         })?;
+        let database = asked.elapsed().saturating_sub(wait);
         self.check_guards(&outcome)?;
         if self.options.rollback {
             self.check_affected(&outcome)?;
         }
-        let main = self.main();
-        let told = outcome.calls.get(main).map_or(0, |call| call.affected);
         let response = std::mem::take(&mut sink.response);
         let seen = sink.finish()?;
         if !self.compiled.planned.writes {
             self.check_rows(seen.page.rows)?;
         }
         let total = match &seen.count {
-            Some(count) => Some(self.total(context, &mut lease, count).await?),
+            Some(count) => Some(match &mut lease {
+                Some(lease) => self.total(context, lease, count).await?,
+                None => counted(count)?,
+            }),
             None => seen.total,
         };
-        let affected = seen.affected.unwrap_or(told);
+        let timings = Timings { plan, wait, database };
+        let answer = Answer { response, timings, ..self.answer(seen, &outcome, total) };
         // A read may have fetched one row more, to know whether there is a further page.
-        let rows = if self.compiled.planned.writes { affected } else { seen.page.rows };
+        let rows = if self.compiled.planned.writes { answer.affected } else { answer.page.rows };
         self.data.statistics.record(&self.compiled.shape, &self.ctx.principal, rows, database);
-        Ok(Answer {
+        Ok(answer)
+    }
+
+    pub(crate) fn answer(&self, seen: Seen, outcome: &Outcome, total: Option<u64>) -> Answer {
+        let told = outcome.calls.get(self.main()).map_or(0, |call| call.affected);
+        Answer {
             page: seen.page,
-            affected,
+            affected: seen.affected.unwrap_or(told),
             total,
             inserted: seen.inserted,
+            modified: seen.modified,
             order: Arc::clone(&self.compiled.planned.main.order),
             single: self.compiled.planned.main.single,
             media: self.compiled.planned.main.media.clone(),
             shape: self.shape(),
-            response,
-            timings: Timings { plan, wait, database },
-        })
+            response: SqlResponse::default(),
+            timings: Timings::default(),
+        }
     }
 
     /// The place among those that cost more than others, if it is one of them.
@@ -342,7 +362,7 @@ impl Run<'_> {
         reads_response(self.options.door, &self.request.operation, &self.compiled.planned)
     }
 
-    fn calls<'b>(&'b self, bound: &'b Bound<'_>) -> Vec<Call<'b>> {
+    pub(crate) fn calls<'b>(&'b self, bound: &'b Bound<'_>) -> Vec<Call<'b>> {
         let guards = self.compiled.guards.iter().zip(&bound.guards);
         let before = self.pre_request().map(|statement| Call { statement, params: &[] });
         let guards = guards.map(|(statement, params)| Call { statement, params });
@@ -355,6 +375,61 @@ impl Run<'_> {
             calls.push(Call { statement: &self.data.sql_response, params: &[] });
         }
         calls
+    }
+
+    /// Runs it in a transaction of its own, and again where that one was rolled back by a collision or did nothing.
+    async fn run_alone(
+        &self,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        sink: &mut Sink<'_>,
+    ) -> Result<Ran, Error> {
+        let writes = self.compiled.planned.writes;
+        let pool = if writes { &self.data.pools.write } else { &self.data.pools.read };
+        let mut retries = Retries::default();
+        let mut wait = Duration::ZERO;
+        loop {
+            let asked = Instant::now();
+            let mut lease = pool.acquire_after(retries.since, self.ctx.deadline).await?;
+            wait += asked.elapsed();
+            let error = match self.run_on(&mut lease, context, calls, sink).await {
+                Ok(outcome) => return Ok(Ran { outcome, wait, lease: Some(lease) }),
+                Err(error) => error,
+            };
+            // Others may go on with the connection meanwhile.
+            drop(lease);
+            let again = retries.after(&error, !writes, self.ctx.deadline, &self.data.retries);
+            let Some(pause) = again else { return Err(error) };
+            sink.clear();
+            if !pause.is_zero() {
+                Box::pin(tokio::time::sleep(pause)).await;
+            }
+        }
+    }
+
+    /// Runs it in the attempt's transaction, which stays open when all is well.
+    async fn run_held(
+        &self,
+        attempt: &Attempt,
+        context: &Context<'_>,
+        calls: &[Call<'_>],
+        sink: &mut Sink<'_>,
+    ) -> Result<Ran, Error> {
+        let (deadline, asked) = (self.ctx.deadline, Instant::now());
+        let mut lease = self.data.pools.write.acquire_after(attempt.since, deadline).await?;
+        let wait = asked.elapsed();
+        sink.bounded();
+        let outcome = if self.options.rollback {
+            lease.open(context, calls, self.mode, sink, deadline).await?
+        } else {
+            // What looks at each request looks at repeated ones too.
+            attempt.open(&mut lease, context, calls, self.first(), self.mode, sink, deadline).await?
+        };
+        if self.compiled.planned.writes {
+            self.check_guards(&outcome).and_then(|()| self.check_affected(&outcome)).map_err(Error::Sink)?;
+        }
+        attempt.hold(Held { lease, teller: self.teller(), dry_run: self.options.rollback });
+        Ok(Ran { outcome, wait, lease: None })
     }
 
     /// Reads and plain writes are one Sync. A write that may have to be undone after its rows are seen is committed
@@ -387,7 +462,7 @@ impl Run<'_> {
     }
 
     /// A parent of a nested path that is not there, or not to be known of.
-    fn check_guards(&self, outcome: &Outcome) -> Result<(), Problem> {
+    pub(crate) fn check_guards(&self, outcome: &Outcome) -> Result<(), Problem> {
         let guards = outcome.calls.iter().skip(self.first()).take(self.compiled.guards.len());
         if guards.into_iter().any(|call| call.rows == 0) { Err(Problem::new(&NOT_FOUND)) } else { Ok(()) }
     }
@@ -419,68 +494,57 @@ impl Run<'_> {
 
     /// What the count's statement said. An estimate is asked for when exact counting reached its bound.
     async fn total(&self, context: &Context<'_>, lease: &mut Lease, count: &Counted) -> Result<u64, Problem> {
-        let planned = self.compiled.planned.count.as_ref();
-        let bound = self.options.door.map_or(&self.data.limits, |door| &door.limits).page_max;
-        match (count, planned.and_then(|c| c.estimate.as_ref()), &self.compiled.estimate) {
-            (Counted::Rows(rows), Some(sql), Some(statement)) if *rows > bound || bound == u64::MAX => {
-                let params = sql.bind(&self.request.values)?;
-                let mut estimate = Estimate::default();
-                let call = [Call { statement, params: &params }];
-                let ran = lease.run(context, &call, End::Implicit, &mut estimate, self.ctx.deadline).await;
-                ran.map_err(|e| self.problem(e))?;
-                // An estimate below what has been counted is known to be wrong.
-                planned_rows(&estimate.0).map(|planned| planned.max(*rows))
-            }
-            (Counted::Rows(rows), ..) => Ok(*rows),
-            (Counted::Plan(text), ..) => planned_rows(text),
-        }
+        let Some((statement, sql)) = self.estimate(count) else { return counted(count) };
+        let params = sql.bind(&self.request.values)?;
+        let mut estimate = Estimate::default();
+        let call = [Call { statement, params: &params }];
+        let ran = lease.run(context, &call, End::Implicit, &mut estimate, self.ctx.deadline).await;
+        ran.map_err(|e| self.problem(e))?;
+        estimate.over(count)
     }
 
-    /// In development the caller is the developer, and gets to see what PostgreSQL said.
-    fn problem(&self, error: Error) -> Problem {
+    /// The statement that estimates, where counting reached its bound.
+    pub(crate) fn estimate(&self, count: &Counted) -> Option<(&Statement, &Sql)> {
+        let Counted::Rows(rows) = count else { return None };
+        let bound = self.options.door.map_or(&self.data.limits, |door| &door.limits).page_max;
+        let planned = self.compiled.planned.count.as_ref()?;
+        let statement = self.compiled.estimate.as_ref().filter(|_| *rows > bound || bound == u64::MAX)?;
+        Some((statement, planned.estimate.as_ref()?))
+    }
+
+    pub(crate) fn problem(&self, error: Error) -> Problem {
         if matches!(&error, Error::Sink(problem) if *problem.code() == ANSWER_TOO_LARGE) {
             self.data.refusals.bytes.fetch_add(1, Ordering::Relaxed);
         }
-        let said = self.data.explain_refusals.then(|| error.db().map(said)).flatten();
         // Functions are looked up in the catalog before they are called, so what else is missing is an operator: the type
         // has no such comparison or order.
         let no_operator = !matches!(self.request.operation, Operation::Call(_))
             && error.db().is_some_and(|db| db.code == "42883");
-        let gate = self.options.door.map_or_else(|| self.data.gate(), |door| Arc::clone(&door.gate));
-        let audience = Audience {
-            catalog: &self.snapshot.catalog,
-            gate: &*gate,
-            role: self.role,
-            anonymous: !self.ctx.principal.is_signed_in(),
-        };
-        let mut problem = match self.options.door {
-            Some(_) => violations::for_door(error, &audience, self.data.explain_refusals),
-            None => violations::problem(error, &audience),
-        };
-        if no_operator && *problem.code() == NOT_FOUND {
-            let cause = problem.cause::<DbError>().cloned();
-            problem = Problem::new(&INVALID_QUERY)
-                .sqlstate("42883")
-                .detail("The type of a column has no such comparison, or cannot be ordered by");
-            if let Some(cause) = cause {
-                problem = problem.caused_by(cause);
-            }
+        let problem = self.teller().problem(error);
+        if !no_operator || *problem.code() != NOT_FOUND {
+            return problem;
         }
-        match said {
-            // What a plain RAISE says, everybody gets to see.
-            Some(said) if problem.hint_text().is_none() && problem.sqlstate_text() != Some("P0001") => {
-                problem.hint(said)
-            }
-            _ => problem,
+        let told = Problem::new(&INVALID_QUERY)
+            .sqlstate("42883")
+            .detail("The type of a column has no such comparison, or cannot be ordered by");
+        let hint = problem.hint_text().map(str::to_owned);
+        let told = tell::with_said(told, hint);
+        match problem.cause::<DbError>().cloned() {
+            Some(cause) => told.caused_by(cause),
+            None => told,
         }
     }
-}
 
-fn said(error: &DbError) -> String {
-    let hint = error.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
-    let place = error.context.as_ref().and_then(|context| context.lines().next());
-    let place = place.map(|place| format!(", in {place}")).unwrap_or_default();
-    format!("PostgreSQL says: {}{hint}{place}", error.message)
+    fn teller(&self) -> Teller {
+        Teller {
+            snapshot: Arc::clone(self.snapshot),
+            gate: self.options.door.map_or_else(|| self.data.gate(), |door| Arc::clone(&door.gate)),
+            role: self.role,
+            anonymous: !self.ctx.principal.is_signed_in(),
+            door: self.options.door.is_some(),
+            explain: self.data.explain_refusals,
+        }
+    }
 }
 
 /// The estimate in the answer of `EXPLAIN (FORMAT JSON)`.
@@ -491,9 +555,24 @@ fn planned_rows(text: &str) -> Result<u64, Problem> {
         .ok_or_else(|| Problem::internal_error(format!("an estimate came back as {text:?}")))
 }
 
+/// What was counted, or estimated in place of it.
+pub(crate) fn counted(count: &Counted) -> Result<u64, Problem> {
+    match count {
+        Counted::Rows(rows) => Ok(*rows),
+        Counted::Plan(text) => planned_rows(text),
+    }
+}
+
 /// Takes the text of an EXPLAIN.
 #[derive(Default)]
-struct Estimate(String);
+pub(crate) struct Estimate(String);
+
+impl Estimate {
+    /// An estimate below what has been counted is known to be wrong.
+    pub(crate) fn over(&self, count: &Counted) -> Result<u64, Problem> {
+        Ok(planned_rows(&self.0)?.max(counted(count)?))
+    }
+}
 
 impl RowSink for Estimate {
     fn row(&mut self, _call: usize, row: Row<'_>) -> Result<(), Problem> {
@@ -503,11 +582,11 @@ impl RowSink for Estimate {
 }
 
 /// The page limit, when the statement asks for one row more.
-fn probe_limit(request: &Request) -> Option<u64> {
+pub(crate) fn probe_limit(request: &Request) -> Option<u64> {
     let node: &Node = match &request.operation {
         Operation::Read(read) => &read.node,
         Operation::Call(call) => &call.node,
-        Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) => return None,
+        Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) | Operation::Bulk(_) => return None,
     };
     if let Some(rows) = node.page.rows.filter(|_| node.page.probe) {
         return Some(u64::from(rows));
@@ -522,7 +601,7 @@ fn probe_limit(request: &Request) -> Option<u64> {
 /// Whether the operation's answer has rows.
 pub fn answers_rows(operation: &Operation) -> bool {
     let returning = match operation {
-        Operation::Read(_) | Operation::Call(_) => return true,
+        Operation::Read(_) | Operation::Call(_) | Operation::Bulk(_) => return true,
         Operation::Insert(insert) => &insert.returning,
         Operation::Update(update) => &update.returning,
         Operation::Delete(delete) => &delete.returning,

@@ -16,7 +16,7 @@ use bedplate_db::{Call, Context, Error, Isolation, Lease, Mode, Outcome, Row, Ro
 use bedplate_query::Request;
 use bedplate_query::catalog::RoleId;
 use bytes::BytesMut;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::context::{self, Hoisting, Pairs};
 use crate::idempotency::Attempt;
@@ -45,6 +45,12 @@ pub struct Refused {
     pub problem: Problem,
     /// The same requests may succeed when the transaction is begun anew: it was no fault of theirs.
     pub again: bool,
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self { at: None, problem, again: false }
+    }
 }
 
 impl Refused {
@@ -115,13 +121,8 @@ impl Data {
         let role = self.role(&snapshot.catalog, ctx)?;
         let compiled = self.compile(ctx, &snapshot, role, request)?;
         Bound::new(&compiled.planned, &request.values)?;
-        let isolation = self.isolation(&snapshot, role, &compiled);
+        let isolation = isolation(&snapshot, role, &compiled);
         Ok(Checked { writes: compiled.planned.writes, isolation })
-    }
-
-    fn isolation(&self, snapshot: &Snapshot, role: RoleId, compiled: &Compiled) -> Isolation {
-        let settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
-        Hoisting { role: settings, function: &compiled.planned.settings, allowed: None }.isolation()
     }
 
     pub(crate) fn compile(
@@ -172,6 +173,11 @@ impl Transaction {
         state.needs = Needs { writes: needs.writes || state.attempt.is_some(), ..needs };
     }
 
+    /// For as long as the guard lives nobody else runs anything here.
+    pub(crate) async fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().await
+    }
+
     /// Runs the requests in this order, in one message to PostgreSQL, and appends the rows of each to its buffer.
     ///
     /// # Errors
@@ -196,7 +202,7 @@ impl Transaction {
             bound.push(values.map_err(|problem| Refused::at(at, problem))?);
         }
         let snapshot = Arc::clone(&state.snapshot);
-        let like = Like { data, ctx, snapshot: &snapshot, role: state.role, mode: state.mode() };
+        let like = Like::of(data, ctx, &snapshot, &state);
         let runs: Vec<Run<'_>> =
             works.iter().zip(&compiled).map(|(work, compiled)| like.run(work.request, compiled)).collect();
         let preludes: Vec<Prelude<'_>> =
@@ -219,7 +225,8 @@ impl Transaction {
             let start = calls.len();
             prelude.before(data, &mut calls);
             let from = out.len();
-            let sink = Sink::new(run.compiled, probe_limit(run.request), &run.told, out, from);
+            let mut sink = Sink::new(run.compiled, probe_limit(run.request), &run.told, out, from);
+            sink.bounded();
             let main = calls.len();
             calls.extend(run.calls(bound));
             let end = calls.len();
@@ -292,7 +299,7 @@ impl State {
         if self.attempt.is_none() {
             data.check_key(&self.snapshot, request)?;
         }
-        let asked = data.isolation(&self.snapshot, self.role, &compiled);
+        let asked = isolation(&self.snapshot, self.role, &compiled);
         if rank(asked) > rank(self.mode().isolation) {
             return Err(Problem::new(&ISOLATION_MIXED));
         }
@@ -314,7 +321,8 @@ impl State {
             None if self.begun => return Err(Error::Misuse("the transaction is over")),
             none => {
                 let pool = if self.needs.writes { &data.pools.write } else { &data.pools.read };
-                none.insert(pool.acquire(ctx.deadline).await?)
+                let since = self.attempt.as_ref().and_then(|attempt| attempt.since);
+                none.insert(pool.acquire_after(since, ctx.deadline).await?)
             }
         };
         self.timings.wait += asked.elapsed();
@@ -365,7 +373,8 @@ impl State {
 }
 
 fn refused(error: Error, ctx: &Ctx, needs: Needs, runs: &[Run<'_>], progress: &Progress<'_>) -> Refused {
-    let again = error.is_stale() || error.is_conflict() || matches!(error, Error::Lost(_)) && !needs.writes;
+    let again = error.is_stale() || error.is_conflict() || matches!(error, Error::Unused(_))
+        || matches!(error, Error::Lost(_)) && !needs.writes;
     let by_request = matches!(error, Error::Db(_) | Error::Sink(_));
     // A row below a parent that is not there is refused by its policy or foreign key too; 404 is what is true.
     let missing = progress.parts.iter().position(|part| part.sink.parent_missing);
@@ -380,6 +389,12 @@ fn refused(error: Error, ctx: &Ctx, needs: Needs, runs: &[Run<'_>], progress: &P
     Refused { at, problem, again }
 }
 
+/// How isolated a statement has to run: by the settings of the called function, or of the role.
+fn isolation(snapshot: &Snapshot, role: RoleId, compiled: &Compiled) -> Isolation {
+    let settings = snapshot.catalog.role(role).map_or(&[][..], |r| &r.settings);
+    Hoisting { role: settings, function: &compiled.planned.settings, allowed: None }.isolation()
+}
+
 /// The settings of a transaction.
 fn pairs<'p>(data: &'p Data, ctx: &'p Ctx, snapshot: &'p Snapshot, role: RoleId, mode: Mode) -> Pairs<'p> {
     let settings = snapshot.catalog.role(role).map_or(&[][..], |role| &role.settings);
@@ -390,7 +405,7 @@ fn pairs<'p>(data: &'p Data, ctx: &'p Ctx, snapshot: &'p Snapshot, role: RoleId,
 }
 
 /// What the requests of a transaction have in common.
-struct Like<'r> {
+pub(crate) struct Like<'r> {
     data: &'r Data,
     ctx: &'r Ctx,
     snapshot: &'r Arc<Snapshot>,
@@ -399,7 +414,11 @@ struct Like<'r> {
 }
 
 impl<'r> Like<'r> {
-    fn run(&self, request: &'r Request, compiled: &'r Compiled) -> Run<'r> {
+    pub(crate) fn of(data: &'r Data, ctx: &'r Ctx, snapshot: &'r Arc<Snapshot>, state: &State) -> Self {
+        Self { data, ctx, snapshot, role: state.role, mode: state.mode() }
+    }
+
+    pub(crate) fn run(&self, request: &'r Request, compiled: &'r Compiled) -> Run<'r> {
         Run {
             data: self.data,
             ctx: self.ctx,
@@ -414,9 +433,7 @@ impl<'r> Like<'r> {
     }
 
     fn prelude<'w>(&self, work: Work<'w>, compiled: &Compiled) -> Prelude<'w> {
-        let own = &self.ctx.request;
-        let elsewhere = work.info.path != own.path || work.info.method != own.method;
-        let place = elsewhere.then(|| vec![bytes(work.info.method), bytes(&work.info.path)]);
+        let place = place(self.ctx, work.info);
         let mut prelude = Prelude { place, set: Vec::new(), reset: Vec::new() };
         if compiled.planned.settings.is_empty() {
             return prelude;
@@ -425,8 +442,8 @@ impl<'r> Like<'r> {
         let hoisting = Hoisting { role: &[], function: &compiled.planned.settings, allowed: None };
         for (name, value) in context::of_function(hoisting) {
             let before = base.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(name));
-            prelude.set.push(vec![owned(name), owned(value)]);
-            prelude.reset.push(vec![owned(name), before.and_then(|(_, value)| owned(value))]);
+            prelude.set.push(vec![Some(owned(name)), Some(owned(value))]);
+            prelude.reset.push(vec![Some(owned(name)), before.map(|(_, value)| owned(value))]);
         }
         prelude
     }
@@ -450,12 +467,19 @@ impl Prelude<'_> {
     }
 }
 
-fn bytes(text: &str) -> Option<Cow<'_, [u8]>> {
-    Some(Cow::Borrowed(text.as_bytes()))
+/// The parameters of [`SET_PLACE`], where a request is another than the transaction's own.
+pub(crate) fn place<'w>(ctx: &Ctx, info: &'w RequestInfo) -> Option<Params<'w>> {
+    let own = &ctx.request;
+    let elsewhere = info.path != own.path || info.method != own.method;
+    elsewhere.then(|| vec![Some(bytes(info.method)), Some(bytes(&info.path))])
 }
 
-fn owned(text: &str) -> Option<Cow<'static, [u8]>> {
-    Some(Cow::Owned(text.as_bytes().to_vec()))
+fn bytes(text: &str) -> Cow<'_, [u8]> {
+    Cow::Borrowed(text.as_bytes())
+}
+
+fn owned(text: &str) -> Cow<'static, [u8]> {
+    Cow::Owned(text.as_bytes().to_vec())
 }
 
 /// `request.method` and `request.path` of the request at hand.

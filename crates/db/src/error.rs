@@ -145,6 +145,10 @@ pub enum Error {
     /// No connection can be made, or it was found dead before anything was sent. Nothing was done.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// The server had ended the session before it began with the statements. Nothing was done, and another connection may do
+    /// it.
+    #[error("the session had ended: {0}")]
+    Unused(String),
     /// The connection broke after the statements were sent. Whether they took effect is not known.
     #[error("the connection broke: {0}")]
     Lost(String),
@@ -197,7 +201,7 @@ impl Error {
             Self::PoolTimeout(_) => {
                 Problem::new(&problems::POOL_TIMEOUT).retry_after(short).internal(internal)
             }
-            Self::Unavailable(_) => {
+            Self::Unavailable(_) | Self::Unused(_) => {
                 Problem::new(&problems::DATABASE_UNAVAILABLE).retry_after(short).internal(internal)
             }
             Self::Lost(_) => Problem::new(&problems::OUTCOME_UNKNOWN)

@@ -14,6 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::config::{Cors, CorsManner};
+use crate::idempotency::REPLAYED;
 use crate::response::Response;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
@@ -41,6 +42,10 @@ const POSTGREST_METHODS: HeaderValue =
 const POSTGREST_EXPOSED: HeaderValue = HeaderValue::from_static(
     "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
      Range-Unit",
+);
+const POSTGREST_REPLAYED: HeaderValue = HeaderValue::from_static(
+    "Content-Encoding, Content-Location, Content-Range, Content-Type, Date, Location, Server, Transfer-Encoding, \
+     Range-Unit, Idempotency-Replayed",
 );
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
@@ -128,6 +133,8 @@ impl CorsPolicy {
         }
         let exposed = match self.manner {
             CorsManner::Listed => EXPOSED,
+            // What PostgREST does not have is told where it is there.
+            CorsManner::Postgrest if headers.contains_key(REPLAYED) => POSTGREST_REPLAYED,
             CorsManner::Postgrest => POSTGREST_EXPOSED,
         };
         if self.any {

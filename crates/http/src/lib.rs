@@ -36,6 +36,7 @@ mod handler;
 mod head;
 mod health;
 mod host_guard;
+pub mod idempotency;
 mod listener;
 mod metrics;
 mod pipeline;

@@ -15,6 +15,8 @@ use crate::response::{Body, Response};
 bedplate_core::codes! {
     /// The `Host` (or the origin of a browser's request) is not one that this listener serves.
     HOST_NOT_ALLOWED = "host_not_allowed", 403, Access, "This host name is not served here", final;
+    /// Neither a plain key nor a string of Structured Fields (RFC 9651), or too long.
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid", 400, Request, "The Idempotency-Key cannot be read", final;
     /// HTTP/1 framing or header syntax that could be read in two ways is refused (RFC 9112 §2.2, §6.3, §11.2).
     MALFORMED_HTTP = "malformed_http", 400, Request, "This is not a well-formed HTTP request", final;
     /// The caller's quota of requests is used up (RFC 6585 §4; draft-ietf-httpapi-ratelimit-headers, "quota-exceeded");
@@ -79,7 +81,7 @@ struct EnvelopeError<'a> {
     message: Cow<'a, str>,
     details: Option<Details<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    hint: Option<&'a str>,
+    hint: Option<Cow<'a, str>>,
     request_id: &'a str,
 }
 

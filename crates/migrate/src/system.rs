@@ -41,6 +41,7 @@ parts! {
     (6, "0006_storage_functions", Some("storage.objects")),
     (7, "0007_realtime", Some("realtime.messages")),
     (8, "0008_webhooks", Some("supabase_functions.hooks")),
+    (9, "0009_idempotency", None),
 }
 
 /// What an installation did and what it could not do.

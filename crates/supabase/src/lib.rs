@@ -11,6 +11,7 @@ pub mod config;
 pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz;
+mod once;
 mod openapi;
 mod options;
 mod prefer;
@@ -30,8 +31,11 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bedplate_core::{Ctx, Result};
-use bedplate_data::{Answer, Data, RunOptions};
-use bedplate_http::{Access, Handler, Mount, Report, Request, RequestContext, Response, Stage};
+use bedplate_data::{Answer, Attempt, Data, RunOptions};
+use bedplate_http::idempotency;
+use bedplate_http::{
+    Access, Handler, Mount, Report, Request, RequestBody, RequestContext, Response, Stage,
+};
 use bytes::BytesMut;
 use http::{HeaderValue, Method};
 
@@ -73,6 +77,8 @@ pub(crate) struct Call<'a> {
     pub request: &'a Request,
     pub schema: Schema<'a>,
     pub preferences: Preferences,
+    /// Of a request with an idempotency key: its transaction.
+    pub within: Option<&'a Attempt>,
 }
 
 impl Rest {
@@ -82,7 +88,7 @@ impl Rest {
 
     /// The row for the route table.
     pub fn mount(self) -> Mount {
-        Mount::new(PREFIX, CLASSES, Access::Key, self).problems(error::render).sql_path_below()
+        Mount::new(PREFIX, CLASSES, Access::Key, self).problems(error::render).sql_path_below().calls_below("rpc")
     }
 }
 
@@ -104,28 +110,11 @@ impl Handler for Rest {
             request: &request,
             schema,
             preferences,
+            within: None,
         };
-        let mut response = match place {
-            Place::Relation(name) => match request.method {
-                Method::GET | Method::HEAD => read::read(&call, &name).await,
-                Method::POST => write::create(&call, &name, body).await,
-                Method::PATCH => write::update(&call, &name, body).await,
-                Method::PUT => write::replace(&call, &name, body).await,
-                Method::DELETE => write::delete(&call, &name).await,
-                Method::OPTIONS => options::relation(&call, &name),
-                _ => Err(error::unsupported_method(&request.method)),
-            },
-            Place::Function(name) => match request.method {
-                Method::GET | Method::HEAD => rpc::call(&call, &name, None).await,
-                Method::POST => rpc::call(&call, &name, Some(body)).await,
-                Method::OPTIONS => options::function(&call, &name),
-                _ => Err(error::rpc_method(&request.method)),
-            },
-            Place::Root => match request.method {
-                Method::GET | Method::HEAD => root::read(&call, &config, &self.descriptions).await,
-                Method::OPTIONS => Ok(options::root(&call)),
-                _ => Err(error::unsupported_method(&request.method)),
-            },
+        let mut response = match idempotency::key(&request.method, &request.headers)? {
+            None => self.answer(&call, &place, &config, body).await,
+            Some(key) => Box::pin(once::answer(self, &call, &place, &config, body, &key)).await,
         }?;
         if config.server_timing {
             timing::apply(&context.report, started, &mut response);
@@ -135,6 +124,40 @@ impl Handler for Rest {
             response.headers.insert(name.clone(), sent.unwrap_or(HeaderValue::from_static("")));
         }
         Ok(response)
+    }
+}
+
+impl Rest {
+    async fn answer(
+        &self,
+        call: &Call<'_>,
+        place: &Place<'_>,
+        config: &Arc<Config>,
+        body: RequestBody,
+    ) -> Result<Response> {
+        let method = &call.request.method;
+        match place {
+            Place::Relation(name) => match *method {
+                Method::GET | Method::HEAD => read::read(call, name).await,
+                Method::POST => write::create(call, name, body).await,
+                Method::PATCH => write::update(call, name, body).await,
+                Method::PUT => write::replace(call, name, body).await,
+                Method::DELETE => write::delete(call, name).await,
+                Method::OPTIONS => options::relation(call, name),
+                _ => Err(error::unsupported_method(method)),
+            },
+            Place::Function(name) => match *method {
+                Method::GET | Method::HEAD => rpc::call(call, name, None).await,
+                Method::POST => rpc::call(call, name, Some(body)).await,
+                Method::OPTIONS => options::function(call, name),
+                _ => Err(error::rpc_method(method)),
+            },
+            Place::Root => match *method {
+                Method::GET | Method::HEAD => root::read(call, config, &self.descriptions).await,
+                Method::OPTIONS => Ok(options::root(call)),
+                _ => Err(error::unsupported_method(method)),
+            },
+        }
     }
 }
 
@@ -149,7 +172,8 @@ impl Call<'_> {
         let search_path = self.config.search_path(self.schema.name);
         let zone = self.preferences.timezone.as_deref().map(|zone| ("timezone", zone));
         let settings = zone.as_slice();
-        let options = RunOptions { door: Some(&self.config.door), search_path, settings, ..options };
+        let (door, within) = (Some(&self.config.door), self.within);
+        let options = RunOptions { door, search_path, settings, within, ..options };
         let answer = self.data.run(self.ctx, request, options, out).await?;
         self.report.add(Stage::Plan, answer.timings.plan);
         self.report.add(Stage::Wait, answer.timings.wait);

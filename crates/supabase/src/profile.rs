@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use crate::Config;
 use crate::error::{PGRST106, Said};
 
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Schema<'a> {
     pub name: &'a str,
     /// Whether the answer names it: when it was asked for, or when there are several.

@@ -1,12 +1,15 @@
 //! The app: its parts, made from the settings, and its life from start to shutdown.
 
+mod cache;
 pub mod database;
+mod description;
 pub mod dev;
 mod dev_routes;
 mod exporters;
 mod findings;
 mod first_answer;
 mod gauges;
+mod idempotency;
 mod identify;
 pub mod keys;
 mod kit;
@@ -38,8 +41,10 @@ pub enum Mode {
 /// The problem codes that the app itself raises, for the reference.
 pub fn problem_catalogues() -> impl Iterator<Item = &'static [&'static bedplate_core::Code]> {
     let all = [
+        cache::ALL,
         database::ALL,
         exporters::ALL,
+        idempotency::ALL,
         identify::ALL,
         keys::ALL,
         outgoing::ALL,

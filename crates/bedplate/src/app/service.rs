@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bedplate_access::Rules;
 use bedplate_api::Api;
+use bedplate_cache::Cache;
 use bedplate_core::Problem;
 use bedplate_data::catalog::{self, Loader};
 use bedplate_data::{Config as DataConfig, Data};
 use bedplate_db::listen::Hub;
 use bedplate_db::{Connector, Pool, Pools, system};
+use bedplate_http::rate_limit::RateLimits;
 use bedplate_http::{
     Access, App, Config as HttpConfig, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
 };
@@ -25,7 +27,7 @@ use super::exporters::Exporters;
 use super::identify::{FromHeaders, authenticator};
 use super::keys::{Key, Keys};
 use super::rest::{Effective, FrontDoor, Surroundings, served_schemas};
-use super::{Mode, dev_routes, gauges, kit, limits, outgoing, statistics};
+use super::{Mode, cache, description, dev_routes, gauges, idempotency, kit, limits, outgoing, statistics};
 
 bedplate_core::codes! {
     /// The address is taken, or may not be used.
@@ -93,17 +95,26 @@ impl Service {
             budgets: limits::budgets(settings),
             plan_cache_entries: PLANS,
             explain_refusals: mode == Mode::Dev,
+            idempotency: idempotency::config(settings, &database.owner),
+            idempotency_required: settings.api.idempotency_required.clone(),
             search_path: pooler.then(|| search_path.clone()),
         };
         let data = Arc::new(Data::new(pools.clone(), rules.clone(), loader.current(), config));
         follow_catalog(&loader, &data);
         if settings.database.contract {
             keep_house(database.owner.clone(), &data);
+            idempotency::sweep(database.owner.clone(), &data, settings.api.idempotency_keep);
+        }
+        if mode == Mode::Serve {
+            idempotency::check_required(&data, &loader.current())?;
         }
 
         let shutdown = Shutdown::default();
         let metrics: Arc<Metrics> = Arc::default();
+        metrics.register(idempotency::collector(&data));
         metrics.register(gauges::collector(&data, &loader, &vital));
+        let shared = cache::cache(settings)?;
+        metrics.register(cache::collector(shared.clone()));
         let client = outgoing::client(loaded, mode)?;
         metrics.register(outgoing::collector(client.clone()));
         let exporters = Exporters::start(loaded, &client, &metrics)?;
@@ -125,7 +136,7 @@ impl Service {
             }
             None => None,
         };
-        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, (&client, &exporters), &shutdown, rest)?;
+        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, (&client, &exporters), &shared, &shutdown, rest)?;
         let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
         let address = local(&listener)?;
         let mut service = Self {
@@ -245,13 +256,20 @@ fn public_app(
     health: &Arc<Health>,
     metrics: &Arc<Metrics>,
     (client, exporters): (&Client, &Exporters),
+    shared: &Cache,
     shutdown: &Shutdown,
     rest: Option<Mount>,
 ) -> Result<Arc<App>, Problem> {
     let settings = &loaded.settings;
     let authenticator = Arc::new(authenticator(loaded, keys, client)?);
     let tracing = exporters.tracing();
-    let config = HttpConfig { rate_limits: limits::rates(settings), tracing, ..kit::http(settings, mode)? };
+    let counts = cache::counts(shared).filter(|_| settings.rate_limit.shared);
+    // The one who develops asks faster than any user: a test suite, a page that reloads. Limits of their own are tried as
+    // they are written.
+    let counted = mode == Mode::Serve || loaded.is_configured("rate_limit");
+    let rates = limits::rates(settings).filter(|_| counted);
+    let rate_limits = rates.map(|rates| RateLimits { shared: counts, ..rates });
+    let config = HttpConfig { rate_limits, tracing, ..kit::http(settings, mode)? };
     let mut builder = App::builder(config)
         .authenticator(Arc::new(FromHeaders(authenticator)))
         .metrics(Arc::clone(metrics))
@@ -260,8 +278,15 @@ fn public_app(
     if settings.api.enabled {
         let cursors =
             cursor::Keys::new(&keys.get(Key::Cursor).current, keys.get(Key::Cursor).previous.as_ref())?;
-        let config = bedplate_api::Config { counts: kit::counts(settings), json: kit::body_limits(settings) };
+        let config = bedplate_api::Config {
+            counts: kit::counts(settings),
+            json: kit::body_limits(settings),
+            batch: kit::batch_limits(settings),
+            require_if_match: settings.api.require_if_match.clone(),
+            cache_policies: cache::policies(settings),
+        };
         builder = builder.mount(Api::new(Arc::clone(data), cursors, config).mount());
+        builder = builder.routes(description::routes(loaded, mode, data)?);
     }
     if let Some(rest) = rest {
         builder = builder.mount(rest);

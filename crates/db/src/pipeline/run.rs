@@ -206,7 +206,7 @@ impl Connection {
         // The server answers the first message of a pipeline before it runs anything; a pooler may have lost that answer.
         let unused = !pass.begun && !self.pooler;
         let error = match (read, pass.error, pass.refused) {
-            (_, Some(db), _) if db.is_fatal() && unused => Error::Unavailable(db.to_string()),
+            (_, Some(db), _) if db.is_fatal() && unused => Error::Unused(db.to_string()),
             // Whether the session's end came before or after a commit cannot be told.
             (_, Some(db), _) if db.is_fatal() => Error::Lost(db.to_string()),
             (Err(e), None, None) => e,

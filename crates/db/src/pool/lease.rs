@@ -43,6 +43,17 @@ impl Lease {
         }
     }
 
+    pub(super) fn was_made_after(&self, since: Instant) -> bool {
+        self.connection.as_ref().is_some_and(|c| c.created > since)
+    }
+
+    /// It is closed when the lease is dropped.
+    pub(super) fn retire(&mut self, why: &'static str) {
+        if let Some(connection) = &mut self.connection {
+            connection.retire(why);
+        }
+    }
+
     /// The server process that serves it, for logs.
     pub fn process_id(&self) -> i32 {
         self.connection.as_ref().map_or(0, |c| c.process_id())

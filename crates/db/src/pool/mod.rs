@@ -126,6 +126,22 @@ impl Pool {
         }
     }
 
+    /// As [`Pool::acquire`], but a connection that was made after `since`, where that is said. Older ones are closed: what broke
+    /// one of them may have broken all.
+    pub async fn acquire_after(
+        &self,
+        since: Option<Instant>,
+        deadline: Option<Instant>,
+    ) -> Result<Lease, Error> {
+        loop {
+            let mut lease = self.acquire(deadline).await?;
+            if since.is_none_or(|since| lease.was_made_after(since)) {
+                return Ok(lease);
+            }
+            lease.retire("older than one that broke");
+        }
+    }
+
     /// Acquires and runs. Nothing is retried; see [`Pool::read`].
     pub async fn run(
         &self,
@@ -150,9 +166,10 @@ impl Pool {
     ) -> Result<Outcome, Error> {
         let mut watched = lease::Watched::new(sink);
         match self.run(context, calls, end, &mut watched, deadline).await {
-            Err(Error::Lost(why)) if watched.can_restart() => {
+            Err(Error::Lost(why) | Error::Unused(why)) if watched.can_restart() => {
                 tracing::debug!(pool = self.0.name, why, "reading again on another connection");
-                self.run(context, calls, end, sink, deadline).await
+                let mut lease = self.acquire_after(Some(Instant::now()), deadline).await?;
+                lease.run(context, calls, end, sink, deadline).await
             }
             other => other,
         }

@@ -33,7 +33,7 @@ async fn an_owner_made_by_bootstrap_gets_everything_and_is_no_superuser() {
         text(&ready.owner, "select rolbypassrls from pg_roles where rolname = 'service_role'").await,
         "true"
     );
-    assert_eq!(text(&ready.owner, "select count(*) from bedplate.system_migrations where ours").await, "8");
+    assert_eq!(text(&ready.owner, "select count(*) from bedplate.system_migrations where ours").await, "9");
     assert_eq!(text(&ready.owner, "current_setting('search_path')").await, "\"$user\", public, extensions");
 }
 
