@@ -71,12 +71,11 @@ async fn an_answer_of_too_many_bytes_is_refused_while_it_is_made() {
     for path in
         ["/api/v1/large?limit=50", "/rest/v1/large?limit=50", "/rest/v1/large", "/api/v1/rpc/lines?many=50"]
     {
-        let answer = match path.contains("/rpc/") {
-            true => {
-                let body = serde_json::json!({ "many": 50 });
-                server.call("POST", "/api/v1/rpc/lines", None, Some(body)).await
-            }
-            false => server.get(path, None).await,
+        let answer = if path.contains("/rpc/") {
+            let body = serde_json::json!({ "many": 50 });
+            server.call("POST", "/api/v1/rpc/lines", None, Some(body)).await
+        } else {
+            server.get(path, None).await
         };
         let body = answer.json();
         assert_eq!((answer.status, &body["code"]), (400, &"answer_too_large".into()), "{path}: {body}");
