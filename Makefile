@@ -1,6 +1,6 @@
 # The two commands are `make run` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: fuzz fuzz-http help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-redis need-browser need-types need-clients
+.PHONY: security fuzz fuzz-http help run test test-browser test-types test-clients conformance differential property lint bench docs clean stop-test-server need need-redis need-browser need-types need-clients
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -73,6 +73,11 @@ fuzz: need ## coverage-guided fuzzing of the parsers, FUZZ seconds a target (def
 fuzz-http: need ## mutated requests over HTTP against the example at /rest/v1, SECONDS of them (default 120)
 	cargo build --locked -p bedplate
 	nice -n 19 tests/fuzz/run.py --seconds $(or $(SECONDS),120)
+
+security: need ## schemathesis, sqlmap and wapiti over the example's API (about 10 minutes); ARGS="--examples 400 --level 5 --risk 3 --minutes 60"
+	@scripts/need-security
+	cargo build --locked -p bedplate
+	nice -n 19 tests/security/run.py $(ARGS)
 
 stop-test-server: ## end the shared test PostgreSQL and remove its data
 	cargo run --locked -q -p bedplate-testkit -- stop

@@ -4,6 +4,7 @@ use bedplate_core::problem::NOT_FOUND;
 use bedplate_core::{Problem, Result};
 use bedplate_http::Response;
 use bedplate_query::gate::Verb;
+use bedplate_query::plan;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
@@ -15,7 +16,8 @@ pub(crate) fn collection(call: &Call<'_>, above: &[Above<'_>], name: &str) -> Re
     check_above(call, above)?;
     let resource = Resource::get(call, name)?;
     let offered: &[(Verb, &str)] = &[(Verb::Select, "GET, HEAD"), (Verb::Insert, "POST")];
-    answer(call, &allow(call, &resource, offered))
+    let creates = above.last().map_or(Ok(true), |parent| creates_below(call, parent, &resource))?;
+    answer(call, &allow(call, &resource, if creates { offered } else { &offered[..1] }))
 }
 
 pub(crate) fn one(call: &Call<'_>, above: &[Above<'_>], name: &str) -> Result<Response> {
@@ -56,6 +58,19 @@ pub(crate) fn function(call: &Call<'_>, name: &str) -> Result<Response> {
         call,
         if visible.iter().any(|id| reads(id)) { "GET, HEAD, POST, OPTIONS" } else { "POST, OPTIONS" },
     )
+}
+
+pub(crate) fn batch(call: &Call<'_>) -> Result<Response> {
+    answer(call, "POST, OPTIONS")
+}
+
+/// Whether new rows can be made below the parent: they get its key by a foreign key of theirs.
+fn creates_below(call: &Call<'_>, parent: &Above<'_>, resource: &Resource) -> Result<bool> {
+    let data = &call.api.data;
+    let above = Resource::get(call, &parent.resource)?;
+    let (catalog, gate) = (&resource.catalog, data.gate());
+    let below = plan::below(catalog, resource.role, &*gate, data.limits(), above.id, resource.id);
+    Ok(below.is_some_and(|below| below.creates))
 }
 
 fn check_above(call: &Call<'_>, above: &[Above<'_>]) -> Result<()> {

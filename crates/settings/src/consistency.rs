@@ -1,6 +1,6 @@
 //! Rules between settings, checked after each is read.
 
-use crate::sections::Pooler;
+use crate::sections::{OpenApiAudience, Pooler};
 use crate::{Fault, Origin, Settings};
 
 /// Faults between settings. `origin` tells where a setting came from.
@@ -26,6 +26,13 @@ pub(crate) fn check(settings: &Settings, origin: &dyn Fn(&str) -> Origin) -> Vec
             "server.admin_port",
             format!("is {}, the same as server.port", server.admin_port),
             "give the admin listener another port".into(),
+        );
+    }
+    if settings.api.docs == Some(true) && settings.api.openapi == Some(OpenApiAudience::Off) {
+        fault(
+            "api.docs",
+            "is on, and api.openapi is off: the page would have nothing to show".into(),
+            "set api.openapi = \"service\" at least, or remove api.docs".into(),
         );
     }
     roles(settings, &mut fault);

@@ -5,6 +5,7 @@ mod access;
 mod api;
 mod auth;
 mod budgets;
+mod cache;
 #[allow(clippy::ptr_arg, clippy::ref_option, reason = "a check takes the row's own type")]
 mod checks;
 mod database;
@@ -21,9 +22,10 @@ mod server;
 mod telemetry;
 
 pub use access::{Access, SchemaAccess};
-pub use api::{Api, Count, ErrorFormat};
+pub use api::{Api, Count, ErrorFormat, OpenApiAudience};
 pub use auth::{Algorithm, Auth, Issuer};
 pub use budgets::{Budgets, RoleBudget};
+pub use cache::{Cache, CachePolicy};
 pub use database::{Database, Download, Pooler};
 pub use generate::Gen;
 pub use limits::Limits;
@@ -56,6 +58,7 @@ section! {
             limits: Limits;
             rate_limit: RateLimit;
             budgets: Budgets;
+            cache: Cache;
             database: Database;
             auth: Auth;
             api: Api;

@@ -1,9 +1,14 @@
 //! `/api/v1` from outside: the real binary, over HTTP, on a database of its own with the helpdesk in it.
 
 mod access;
+mod contract;
+mod batch;
+mod caching;
+mod conditional;
 mod errors;
 mod hostile;
 mod lists;
+mod nested;
 mod operation;
 mod reads;
 mod real_apps;
