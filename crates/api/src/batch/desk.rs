@@ -27,7 +27,7 @@ pub(crate) type Answers = Vec<(Answer, BytesMut)>;
 #[derive(Debug)]
 pub(crate) enum Reply {
     Rows(Answers),
-    Made(Made, BytesMut),
+    Made(Box<Made>, BytesMut),
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Desk {
     /// Asks for a nested write.
     pub async fn write(&self, write: Write) -> Result<(Made, BytesMut)> {
         match self.ask(Question::Write(Box::new(write))).await? {
-            Reply::Made(made, rows) => Ok((made, rows)),
+            Reply::Made(made, rows) => Ok((*made, rows)),
             Reply::Rows(_) => Err(Problem::internal_error("a write was answered as a read")),
         }
     }

@@ -186,7 +186,7 @@ impl<'a> Running<'a> {
         let mut out = BytesMut::new();
         let made = transaction.write(&self.call.api.data, self.call.ctx, write.with(info), &mut out).await;
         let made = made.map_err(|refused| Failure::running(Refused { at: Some(0), ..refused }, &[at]))?;
-        self.answer(at, Reply::Made(made, out));
+        self.answer(at, Reply::Made(Box::new(made), out));
         Ok(())
     }
 

@@ -388,3 +388,25 @@ async fn a_hundred_batches_at_once() {
     }
     assert_eq!(tickets(&server).await, before + written);
 }
+
+#[tokio::test]
+async fn a_batch_is_idempotent_as_a_whole() {
+    let server = Server::start().await;
+    let before = tickets(&server).await;
+    let alice = format!("Bearer {}", user(ALICE));
+    let headers = [
+        ("authorization", alice.as_str()),
+        ("content-type", "application/json"),
+        ("idempotency-key", "\"3f1c1f0e-8a53-4a7e-9d8f-0c2f4f1f9a11\""),
+    ];
+    let body = json!({"operations": [
+        {"method": "POST", "path": "/tickets", "body": {"organization_id": 1, "title": "once", "comments": [{"body": "c"}]}},
+        {"method": "PATCH", "path": "/tickets/{$ref:0.data.id}", "body": {"priority": 1}},
+    ]})
+    .to_string();
+    let first = server.send("POST", "/api/v1/batch", &headers, body.as_bytes()).await;
+    assert_eq!(first.data()[1]["data"]["priority"], 1);
+    let again = server.send("POST", "/api/v1/batch", &headers, body.as_bytes()).await;
+    assert_eq!((again.headers["idempotency-replayed"].as_str(), again.body), ("true", first.body));
+    assert_eq!(tickets(&server).await, before + 1);
+}

@@ -39,6 +39,7 @@ create policy of_section on public.notes for all to authenticated
 create policy seen on public.tags for all to authenticated using (not hidden) with check (true);
 create policy of_article on public.article_tags for all to authenticated
   using (exists (select from public.articles a where a.id = article_id)) with check (exists (select from public.articles a where a.id = article_id));
+revoke all on public.categories, public.articles, public.sections, public.notes, public.tags, public.article_tags from anon, authenticated;
 grant select, insert (name) on public.categories to authenticated;
 grant select, insert (category_id, parent_id, editor_id, title), update (parent_id, title) on public.articles to authenticated;
 grant select, insert on public.sections, public.notes to authenticated;
