@@ -9,6 +9,8 @@ use bedplate_query::catalog::{Catalog, RoleId};
 use bedplate_query::gate::Gate;
 use bedplate_query::limits::Limits;
 use bedplate_query::media::Accept;
+use bedplate_query::output::{Codec, Output};
+use bedplate_query::request::Item;
 use bedplate_query::statement::{Param, Planned, Sql};
 use bedplate_query::{Operation, output, plan};
 use foldhash::fast::RandomState;
@@ -27,6 +29,8 @@ pub(crate) struct Compiled {
     pub estimate: Option<Statement>,
     /// Whether rows carry columns beside the answer.
     pub notes: bool,
+    /// The column that says when a row was last changed, where nothing else is in the answer than the row itself.
+    pub modified: Option<u16>,
     /// Where it is counted.
     pub shape: Arc<Shape>,
     /// What the role may spend.
@@ -43,6 +47,7 @@ impl Compiled {
         let notes = columns.iter().any(Option::is_some);
         Self {
             notes,
+            modified: modified(&main.output, operation),
             guards: planned.guards.iter().map(statement).collect(),
             main: statement(&planned.main.sql),
             count: planned.count.as_ref().map(|count| statement(&count.sql)),
@@ -54,6 +59,17 @@ impl Compiled {
             planned,
         }
     }
+}
+
+/// `updated_at`, by its name: the moment of the last change wherever there is such a column. Only of whole rows: what else may
+/// be selected (other rows, computed columns) changes without it.
+fn modified(output: &Output, operation: &Operation) -> Option<u16> {
+    let (Output::Rows(object), Operation::Read(read)) = (output, operation) else { return None };
+    let whole = read.node.select.iter().all(|item| matches!(item, Item::Star));
+    object.fields.iter().filter(|_| whole).find_map(|field| match field.value {
+        output::Node::Column { index, codec: Codec::Timestamptz } if *field.key == *br#""updated_at":"# => Some(index),
+        _ => None,
+    })
 }
 
 fn statement(sql: &Sql) -> Statement {

@@ -1,6 +1,7 @@
 //! Where the rows of a pipeline go: the main statement's into the response buffer, a count's into a number.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bedplate_core::Problem;
 use bedplate_db::{Row, RowSink};
@@ -26,6 +27,7 @@ pub(crate) struct Seen {
     pub inserted: Option<bool>,
     pub affected: Option<u64>,
     pub total: Option<u64>,
+    pub modified: Option<SystemTime>,
 }
 
 pub(crate) struct Sink<'a> {
@@ -42,6 +44,7 @@ pub(crate) struct Sink<'a> {
     inserted: Option<bool>,
     affected: Option<u64>,
     total: Option<u64>,
+    modified: Option<SystemTime>,
     /// How many calls come before the operation's own; their rows are nobody's.
     pub first: usize,
     /// The call that answers what SQL wants the answer to be.
@@ -73,6 +76,7 @@ impl<'a> Sink<'a> {
             inserted: None,
             affected: None,
             total: None,
+            modified: None,
             first: 0,
             response_at: None,
             response: SqlResponse::default(),
@@ -90,6 +94,7 @@ impl<'a> Sink<'a> {
         self.out.truncate(self.start);
         self.encoder = Encoder::new(&self.compiled.planned.main, self.probe_limit);
         (self.count, self.inserted, self.affected, self.total) = (None, None, None, None);
+        self.modified = None;
         self.parent_missing = false;
         self.told.store(UNTOLD, Ordering::Relaxed);
     }
@@ -101,6 +106,7 @@ impl<'a> Sink<'a> {
             inserted: self.inserted,
             affected: self.affected,
             total: self.total,
+            modified: self.modified,
         })
     }
 
@@ -164,6 +170,14 @@ fn number(value: &[u8]) -> Result<u64, Problem> {
     Ok(u64::try_from(i64::from_be_bytes(bytes)).unwrap_or(0))
 }
 
+/// A timestamptz in binary: microseconds since 2000-01-01 UTC. The infinite ones are none.
+fn timestamp(value: &[u8]) -> Option<SystemTime> {
+    const EPOCH: Duration = Duration::from_secs(946_684_800);
+    let micros = i64::from_be_bytes(value.try_into().ok()?);
+    let since = Duration::from_micros(u64::try_from(micros).ok().filter(|_| micros != i64::MAX)?);
+    UNIX_EPOCH.checked_add(EPOCH)?.checked_add(since)
+}
+
 impl RowSink for Sink<'_> {
     fn row(&mut self, call: usize, row: Row<'_>) -> Result<(), Problem> {
         let main = self.first + self.compiled.guards.len();
@@ -174,6 +188,11 @@ impl RowSink for Sink<'_> {
         if call == main {
             if self.compiled.notes {
                 self.note(row)?;
+            }
+            if self.modified.is_none()
+                && let Some(column) = self.compiled.modified
+            {
+                self.modified = row.columns().nth(usize::from(column)).flatten().and_then(timestamp);
             }
             self.encoder.row(row.raw(), self.out)?;
             let used = self.out.len() - self.start;

@@ -8,11 +8,15 @@ use bedplate_cache::{Cache, Memory, Rate, Redis, State, memory, redis};
 use bedplate_core::Problem;
 use bedplate_http::rate_limit::{Quota, SharedCounts, Taken};
 use bedplate_http::{BoxFuture, Collector, Samples};
+use bedplate_query::catalog::Catalog;
 use bedplate_settings::sections::Settings;
 
 bedplate_core::codes! {
     /// The address in `cache.redis_url` cannot be used.
     CACHE_INVALID = "cache_invalid", 500, Server, "The shared cache's address is not valid", final;
+    /// `api.require_if_match` or `cache.policies` names something that is not there.
+    CACHE_RESOURCE_UNKNOWN = "cache_resource_unknown", 500, Access,
+        "A resource with rules of caching is not there", final;
 }
 
 /// Without a Redis little is kept here so far, and nothing of size.
@@ -60,6 +64,23 @@ impl SharedCounts for Counts {
             };
             Some(Taken { allowed: taken.allowed, remaining: taken.remaining, reset })
         })
+    }
+}
+
+/// A slip in a name would leave open what is meant to be guarded.
+pub fn check_names(settings: &Settings, catalog: &Catalog) -> Result<(), Problem> {
+    let there = |name: &str| match name.split_once('.') {
+        _ if name == "*" => true,
+        Some((schema, name)) => catalog.find_relation(Some(schema), name).is_some(),
+        None => catalog.find_relation(None, name).is_some(),
+    };
+    let required = settings.api.require_if_match.iter().map(|name| ("api.require_if_match", name));
+    let policies = settings.cache.policies.iter().map(|policy| ("cache.policies", &policy.resource));
+    match required.chain(policies).find(|(_, name)| !there(name)) {
+        None => Ok(()),
+        Some((key, name)) => Err(Problem::new(&CACHE_RESOURCE_UNKNOWN)
+            .detail(format!("{key} names what is not there: {name}"))
+            .hint("write tables and views of the API's schemas as `name` or `schema.name`")),
     }
 }
 

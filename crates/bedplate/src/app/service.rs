@@ -107,6 +107,7 @@ impl Service {
         }
         if mode == Mode::Serve {
             idempotency::check_required(&data, &loader.current())?;
+            cache::check_names(settings, &loader.current())?;
         }
 
         let shutdown = Shutdown::default();
