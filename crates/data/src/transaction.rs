@@ -373,7 +373,9 @@ impl State {
 }
 
 fn refused(error: Error, ctx: &Ctx, needs: Needs, runs: &[Run<'_>], progress: &Progress<'_>) -> Refused {
-    let again = error.is_stale() || error.is_conflict() || matches!(error, Error::Unused(_))
+    let again = error.is_stale()
+        || error.is_conflict()
+        || matches!(error, Error::Unused(_))
         || matches!(error, Error::Lost(_)) && !needs.writes;
     let by_request = matches!(error, Error::Db(_) | Error::Sink(_));
     // A row below a parent that is not there is refused by its policy or foreign key too; 404 is what is true.
