@@ -153,8 +153,7 @@ impl<'a> Scan<'a> {
         {
             return Some(Hidden::plain(end + 2..closing(bytes, end + 1)));
         }
-        // No value can follow: most words of a path or a sentence.
-        if matches!(bytes.get(end), None | Some(b'/' | b'.' | b'@' | b'?' | b'&' | b'+' | b'*')) {
+        if !may_be_named(bytes, end) {
             return None;
         }
         // A percent sign before hexadecimal digits is a separator of its own: `%26password`.
@@ -232,6 +231,16 @@ impl<'a> Scan<'a> {
             }
         }
     }
+}
+
+/// Whether what follows a word looks like the way to a value: most words of a path or a sentence are done with here.
+fn may_be_named(bytes: &[u8], end: usize) -> bool {
+    let mut at = run(bytes, end, |byte| byte == b'\\');
+    if bytes.get(at).is_some_and(|byte| matches!(byte, b'"' | b'\'')) {
+        at += 1;
+    }
+    at = run(bytes, at, |byte| byte == b' ');
+    bytes.get(at).is_some_and(|byte| b"=:%',)".contains(byte))
 }
 
 /// Where the bracket at `open` closes; the end of the text where it does not.

@@ -36,7 +36,7 @@ fn json(out: &Output) -> Value {
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
-fn find<'a>(list: &'a Value, wanted: impl Fn(&Value) -> bool) -> &'a Value {
+fn find(list: &Value, wanted: impl Fn(&Value) -> bool) -> &Value {
     list.as_array().unwrap().iter().find(|item| wanted(item)).unwrap_or_else(|| panic!("not in {list}"))
 }
 
