@@ -10,6 +10,7 @@ mod cli_gen;
 mod cli_keys;
 mod cli_new;
 mod cli_running;
+mod idempotency;
 mod limits;
 mod readme;
 mod rest;

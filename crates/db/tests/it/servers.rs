@@ -259,7 +259,9 @@ async fn no_acknowledged_write_is_lost_or_doubled_over_restarts() {
                 match pool.run(&context, &calls, End::Implicit, &mut Kept::default(), None).await {
                     Ok(_) => acked.push(id),
                     Err(Error::Lost(_)) => unknown.push(id),
-                    Err(Error::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    Err(Error::Unavailable(_) | Error::Unused(_)) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
                     Err(e) => panic!("{e}"),
                 }
             }

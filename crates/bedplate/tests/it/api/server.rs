@@ -174,6 +174,17 @@ impl Server {
 }
 
 pub async fn send(address: &str, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    try_send(address, method, path, headers, body).await.expect("a whole answer")
+}
+
+/// `None` when the server goes away before it has answered.
+pub async fn try_send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Option<Answer> {
     let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
     for (name, value) in headers {
         request.push_str(&format!("{name}: {value}\r\n"));
@@ -182,12 +193,12 @@ pub async fn send(address: &str, method: &str, path: &str, headers: &[(&str, &st
         request.push_str(&format!("content-length: {}\r\n", body.len()));
     }
     request.push_str("\r\n");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
+    let mut stream = TcpStream::connect(address).await.ok()?;
+    stream.write_all(request.as_bytes()).await.ok()?;
+    stream.write_all(body).await.ok()?;
     let mut bytes = Vec::new();
-    tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
-    parse(&bytes)
+    tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut bytes)).await.unwrap().ok()?;
+    bytes.windows(4).any(|w| w == b"\r\n\r\n").then(|| parse(&bytes))
 }
 
 fn parse(bytes: &[u8]) -> Answer {
@@ -243,7 +254,7 @@ fn find(value: &Value, key: &str) -> Option<String> {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let name = entry.file_name();
         if name.to_string_lossy().starts_with(".bedplate") {
