@@ -104,7 +104,8 @@ def sqlmap(options, url, bearer):
     """Every parameter of every operation that takes one, and fields of bodies: none is injectable."""
     faults = []
     all_targets = list(targets(description(url, bearer), url))
-    deadline = time.monotonic() + options.minutes * 60
+    # Of the three it takes the longest.
+    deadline = time.monotonic() + 2 * options.minutes * 60
     tested = 0
     for target in all_targets:
         left = deadline - time.monotonic()
@@ -226,7 +227,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(time.time()), help="schemathesis: to repeat a run")
     parser.add_argument("--level", type=int, default=1, help="sqlmap: 1 to 5")
     parser.add_argument("--risk", type=int, default=2, help="sqlmap: 1 to 3")
-    parser.add_argument("--minutes", type=int, default=4, help="for each tool")
+    parser.add_argument("--minutes", type=int, default=4, help="for each tool, twice as many for sqlmap")
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/debug/bedplate")
     options = parser.parse_args()
     REPORTS.mkdir(parents=True, exist_ok=True)

@@ -72,7 +72,14 @@ impl Descriptions {
             PrincipalKind::User => 1,
             PrincipalKind::Service => 2,
         };
-        generation.documents.get_or_insert_async(&(source.role, kind), make(source)).await
+        let key = (source.role, kind);
+        if let Some(known) = generation.documents.get(&key) {
+            return Ok(known);
+        }
+        // A caller who does not wait for the end leaves it to the next one.
+        let made = async move { generation.documents.get_or_insert_async(&key, make(source)).await };
+        let done = tokio::spawn(made).await;
+        done.map_err(|e| Problem::internal_error("the description failed").caused_by(e))?
     }
 
     fn generation(&self, catalog: u64) -> Arc<Generation> {
