@@ -72,6 +72,12 @@ impl Loaded {
         self.origins.get(key).cloned().unwrap_or(Origin::Default)
     }
 
+    /// Whether anything of a section was said by anybody.
+    pub fn is_configured(&self, section: &str) -> bool {
+        let within = |key: &str| key.strip_prefix(section).is_some_and(|rest| rest.starts_with('.'));
+        self.origins.iter().any(|(key, origin)| within(key) && *origin != Origin::Default)
+    }
+
     /// The folder for what Bedplate makes, absolute if the project's folder is.
     pub fn state_dir(&self) -> PathBuf {
         self.dir.join(&self.settings.project.state_dir)

@@ -76,14 +76,19 @@ impl Drop for Running {
 
 /// Status and JSON body of a GET.
 pub fn get(address: SocketAddr, path: &str, token: Option<&str>) -> (u16, Value) {
+    let answer = whole(address, path, token);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn whole(address: SocketAddr, path: &str, token: Option<&str>) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{token}\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer");
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    answer
 }
 
 #[test]
@@ -104,6 +109,8 @@ fn a_new_project_serves_each_user_their_own_rows_while_other_commands_share_its_
     assert_eq!(titles("bob@example.com"), 1);
     let (status, _) = get(address, "/api/v1/todos", None);
     assert!(matches!(status, 401 | 403 | 404), "{status}");
+    let uncounted = whole(address, "/nowhere", None);
+    assert!(!uncounted.contains("ratelimit"), "nothing is set in [rate_limit]: {uncounted}");
     assert!(text(&project, &["migrate", "status"]).contains("applied"));
     // The folder is taken: a second one is refused, and told so.
     let err = failure(&project, &["dev", "--port", "0", "--set", "server.admin_port=0"], 3);
@@ -155,6 +162,8 @@ fn serve_wants_the_migrations_applied_and_then_serves() {
     let address = serve.ready();
     assert_eq!(get(address, "/health/ready", None).0, 200);
     assert_eq!(get(address, "/dev/users", None).0, 404, "development's routes do not exist here");
+    let counted = whole(address, "/nowhere", None);
+    assert!(counted.contains("ratelimit-policy: \"address\";q=300;w=10\r\n"), "{counted}");
     assert_eq!(serve.stop(), 0);
 }
 

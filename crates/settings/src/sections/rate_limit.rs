@@ -5,7 +5,7 @@ section! {
     /// How many requests a caller may make, told in the `RateLimit` headers and refused with 429 (docs/limits.md). A rate is
     /// written `300/10s`: so many at once, and then as many as are earned in that time; `off` is no limit.
     pub struct RateLimit {
-        /// Whether requests are counted at all.
+        /// Whether requests are counted at all. `dev` counts only where something of this section is set.
         enabled: bool = true;
         /// Callers who are not signed in, each address by itself (of IPv6, each network of 64 bits).
         address: Rate = Rate::of(300, 10);

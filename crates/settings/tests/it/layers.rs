@@ -60,6 +60,7 @@ fn values_have_their_types_and_their_places() {
     assert!(!settings.access.requires_rls("legacy"));
     assert!(settings.access.requires_rls("public"));
     assert_eq!(loaded.origin("server.port").to_string(), "bedplate.toml:6");
+    assert!(loaded.is_configured("server") && !loaded.is_configured("rate_limit"));
     assert_eq!(loaded.origin("server.host").to_string(), "default");
 }
 
