@@ -276,6 +276,20 @@ async fn conditions_can_be_required_and_are_refused_where_they_mean_nothing() {
     assert_eq!((posted.status, posted.code()), (400, "precondition_not_offered".to_owned()));
 }
 
+/// A slip in a name would leave open what is meant to be guarded, so the server does not start.
+#[tokio::test]
+async fn names_in_the_settings_must_be_there() {
+    for setting in ["api.require_if_match=public.pagse", "api.require_if_match=nowhere.pages"] {
+        let set = move |command: &mut tokio::process::Command| {
+            command.args(["--set", setting]);
+        };
+        let started = tokio::spawn(async move { Server::start_with(set, PAGES).await.address.clone() }).await;
+        let said = started.unwrap_err().into_panic();
+        let said = said.downcast_ref::<String>().unwrap();
+        assert!(said.contains("cache_resource_unknown") && said.contains("api.require_if_match"), "{said}");
+    }
+}
+
 /// A column that a role may not read changes nothing that it could notice.
 #[tokio::test]
 async fn tags_tell_nothing_of_hidden_columns() {
