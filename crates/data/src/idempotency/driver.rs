@@ -241,5 +241,5 @@ fn too_many() -> Problem {
     Problem::new(&IDEMPOTENCY_TOO_MANY_KEYS)
         .detail("Too many keys of this caller are still kept; nothing was changed")
         .hint("Keys are for requests that must not be done twice; others need none")
-        .retry_after(Duration::from_secs(60))
+        .retry_after(Duration::from_mins(1))
 }

@@ -87,11 +87,13 @@ pub(crate) fn keep(claim: &Claim, (status, head, body): &Parts, lifetime: Durati
     ]
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "what a parameter is")]
 fn text(text: String) -> Option<Cow<'static, [u8]>> {
     Some(Cow::Owned(text.into_bytes()))
 }
 
 /// PostgreSQL's text form of bytes ("bytea Hex Format").
+#[allow(clippy::unnecessary_wraps, reason = "what a parameter is")]
 fn bytea(bytes: &[u8]) -> Option<Cow<'static, [u8]>> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut out = Vec::with_capacity(2 + 2 * bytes.len());
