@@ -103,7 +103,7 @@ async fn run(
 
 /// Results are bounded like lists, but the page's maximum is the default: a function says itself how much it returns.
 fn bound(call: &Call<'_>, node: &mut Node, values: &Values) -> Result<()> {
-    let most = call.api.data.limits().page_max;
+    let most = call.limits().page_max;
     let asked = node.page.limit.map(|at| values.get(at)).and_then(|value| match value {
         Value::Int(limit) => u64::try_from(*limit).ok(),
         _ => None,

@@ -48,7 +48,9 @@ pub(crate) async fn create(
     let body = validate::body::parse_rows(&bytes, &call.api.config.json)?;
     if nested::is_nested(&resource, &body) {
         if !above.is_empty() {
-            return Err(invalid_body("related rows cannot be created below a path; create them with their own resource"));
+            return Err(invalid_body(
+                "related rows cannot be created below a path; create them with their own resource",
+            ));
         }
         return nested::create(call, &resource, name, body, parsed.node, values, &preferences).await;
     }

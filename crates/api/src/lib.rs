@@ -178,7 +178,8 @@ impl<'a> Call<'a> {
     ) -> Result<Answer> {
         if let Some(desk) = self.desk {
             let mut answers = desk.run(vec![request.clone()]).await?;
-            let (answer, rows) = answers.pop().ok_or_else(|| Problem::internal_error("a question got no answer"))?;
+            let (answer, rows) =
+                answers.pop().ok_or_else(|| Problem::internal_error("a question got no answer"))?;
             out.extend_from_slice(&rows);
             return Ok(answer);
         }

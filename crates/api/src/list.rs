@@ -9,8 +9,8 @@ use bedplate_query::cursor::{Binding, Cursor};
 use bedplate_query::request::{Node, OrderTerm, Read, Style};
 use bedplate_query::{Operation, Request};
 use bytes::BytesMut;
-use http::header::LINK;
 use http::HeaderValue;
+use http::header::LINK;
 
 use crate::conditional::Tag;
 use crate::paging::{self, Mode, Paging};

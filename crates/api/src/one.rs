@@ -12,8 +12,8 @@ use bedplate_query::request::{
 };
 use bedplate_query::{Operation, Request, validate};
 use bytes::BytesMut;
-use http::{HeaderValue, StatusCode};
 use http::header::{CONTENT_TYPE, ETAG};
+use http::{HeaderValue, StatusCode};
 
 use crate::conditional::{Guarded, Tag};
 use crate::path::{Above, key_values};
@@ -50,9 +50,8 @@ pub(crate) async fn patch(call: &Call<'_>, name: &str, key: &str, body: RequestB
     let parsed = call.parse_query(|_| false, false)?;
     create::check_answer(&parsed.node, &preferences)?;
     let conditions = conditional::of_write(call, &resource)?;
-    let guarded = |conditions| {
-        Guarded::before(conditions, &resource, name, key, &parsed.node, &parsed.values)
-    };
+    let guarded =
+        |conditions| Guarded::before(conditions, &resource, name, key, &parsed.node, &parsed.values);
     let guarded = conditions.map(guarded).transpose()?;
     let bytes = body.collect().await?;
     let fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
@@ -83,9 +82,8 @@ pub(crate) async fn put(call: &Call<'_>, name: &str, key: &str, body: RequestBod
     create::check_answer(&parsed.node, &preferences)?;
     let conditions = conditional::of_write(call, &resource)?;
     let creates = conditions.as_ref().is_some_and(conditional::only_creates);
-    let guarded = |conditions| {
-        Guarded::before(conditions, &resource, name, key, &parsed.node, &parsed.values)
-    };
+    let guarded =
+        |conditions| Guarded::before(conditions, &resource, name, key, &parsed.node, &parsed.values);
     let guarded = conditions.filter(|_| !creates).map(guarded).transpose()?;
     let bytes = body.collect().await?;
     let mut fields = validate::body::parse_object(&bytes, &call.api.config.json)?;
@@ -110,7 +108,9 @@ pub(crate) async fn put(call: &Call<'_>, name: &str, key: &str, body: RequestBod
     let status = if creates { StatusCode::CREATED } else { StatusCode::OK };
     let put = changed(call, request, &preferences, status, guarded).await;
     // No row was written: there is one with this key.
-    put.map_err(|problem| if creates && *problem.code() == NOT_FOUND { conditional::failed() } else { problem })
+    put.map_err(
+        |problem| if creates && *problem.code() == NOT_FOUND { conditional::failed() } else { problem },
+    )
 }
 
 /// The key's columns as the path has them, where the body leaves them out; a body that says otherwise is refused. They are

@@ -180,7 +180,7 @@ impl Memory {
 }
 
 /// For times to live that no clock can hold.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 86_400);
+const FOREVER: Duration = Duration::from_hours(100 * 365 * 24);
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,13 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { anonymous: seconds(3), user: seconds(8), service: seconds(30), lock: seconds(2), roles: Vec::new() }
+        Self {
+            anonymous: seconds(3),
+            user: seconds(8),
+            service: seconds(30),
+            lock: seconds(2),
+            roles: Vec::new(),
+        }
     }
 }
 

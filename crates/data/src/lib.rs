@@ -37,9 +37,9 @@ pub use idempotency::{Attempt, Concluded, Once};
 pub use nested::{Made, Write};
 pub use plans::Snapshot;
 pub use retry::Pauses;
+pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 pub use statistics::{About, Costs, Overview, Statistics};
 pub use transaction::{Checked, Needs, Refused, Transaction, Work};
-pub use run::{Answer, NotASet, RowCount, RunOptions, Shape, Timings, answers_rows};
 
 use budgets::{Refusals, Turns};
 use context::Session;

@@ -67,7 +67,9 @@ fn modified(output: &Output, operation: &Operation) -> Option<u16> {
     let (Output::Rows(object), Operation::Read(read)) = (output, operation) else { return None };
     let whole = read.node.select.iter().all(|item| matches!(item, Item::Star));
     object.fields.iter().filter(|_| whole).find_map(|field| match field.value {
-        output::Node::Column { index, codec: Codec::Timestamptz } if *field.key == *br#""updated_at":"# => Some(index),
+        output::Node::Column { index, codec: Codec::Timestamptz } if *field.key == *br#""updated_at":"# => {
+            Some(index)
+        }
         _ => None,
     })
 }

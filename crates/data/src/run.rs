@@ -586,7 +586,9 @@ pub(crate) fn probe_limit(request: &Request) -> Option<u64> {
     let node: &Node = match &request.operation {
         Operation::Read(read) => &read.node,
         Operation::Call(call) => &call.node,
-        Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) | Operation::Bulk(_) => return None,
+        Operation::Insert(_) | Operation::Update(_) | Operation::Delete(_) | Operation::Bulk(_) => {
+            return None;
+        }
     };
     if let Some(rows) = node.page.rows.filter(|_| node.page.probe) {
         return Some(u64::from(rows));

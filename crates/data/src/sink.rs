@@ -172,7 +172,7 @@ fn number(value: &[u8]) -> Result<u64, Problem> {
 
 /// A timestamptz in binary: microseconds since 2000-01-01 UTC. The infinite ones are none.
 fn timestamp(value: &[u8]) -> Option<SystemTime> {
-    const EPOCH: Duration = Duration::from_secs(946_684_800);
+    const EPOCH: Duration = Duration::from_hours(262_968);
     let micros = i64::from_be_bytes(value.try_into().ok()?);
     let since = Duration::from_micros(u64::try_from(micros).ok().filter(|_| micros != i64::MAX)?);
     UNIX_EPOCH.checked_add(EPOCH)?.checked_add(since)

@@ -160,7 +160,7 @@ mod tests {
     fn a_second_that_is_not_over_is_not_told() {
         let now = whole_second(SystemTime::now());
         assert!(last_modified(now).is_none());
-        assert!(last_modified(now + Duration::from_secs(60)).is_none());
+        assert!(last_modified(now + Duration::from_mins(1)).is_none());
         assert!(last_modified(at(0)).is_some());
     }
 }

@@ -217,8 +217,7 @@ impl Metrics {
         for (name, help, value) in counters {
             samples.counter(name, help, &[], value.load(Relaxed));
         }
-        for (limit, count) in
-            [("listener", &self.refused_by_listener), ("address", &self.refused_by_address)]
+        for (limit, count) in [("listener", &self.refused_by_listener), ("address", &self.refused_by_address)]
         {
             let labels = [("limit", limit)];
             let help = "Connections over a limit: the listener's, or that of their address";
@@ -236,12 +235,7 @@ impl Metrics {
     }
 
     fn encode_latency(&self, encoder: &mut DescriptorEncoder<'_>) -> std::fmt::Result {
-        let mut family = encoder.encode_descriptor(
-            LATENCY,
-            LATENCY_HELP,
-            None,
-            MetricType::Histogram,
-        )?;
+        let mut family = encoder.encode_descriptor(LATENCY, LATENCY_HELP, None, MetricType::Histogram)?;
         for class in self.classes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let bounds = BOUNDS.iter().copied().chain([f64::INFINITY]);
             let buckets: Vec<(f64, u64)> =

@@ -29,13 +29,7 @@ impl TraceContext {
 
     /// A new trace.
     pub(crate) fn start() -> Self {
-        Self {
-            trace_id: random_hex(),
-            span_id: random_hex(),
-            parent_id: None,
-            sampled: false,
-            state: None,
-        }
+        Self { trace_id: random_hex(), span_id: random_hex(), parent_id: None, sampled: false, state: None }
     }
 
     /// Decides about a trace that began here: sampled when the number in its id is below the threshold, of 2^56.

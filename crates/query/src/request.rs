@@ -466,13 +466,26 @@ pub struct Bulk {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Action {
     /// `ignore`: rows whose primary key is there already stay as they are.
-    Insert { columns: Vec<Name>, ignore: bool },
+    Insert {
+        columns: Vec<Name>,
+        ignore: bool,
+    },
     /// The rows with these keys.
-    Update { set: Vec<Name>, key: Vec<Name> },
-    Delete { key: Vec<Name> },
-    Find { key: Vec<Name> },
+    Update {
+        set: Vec<Name>,
+        key: Vec<Name>,
+    },
+    Delete {
+        key: Vec<Name>,
+    },
+    Find {
+        key: Vec<Name>,
+    },
     /// Reads the rows as the node says, in the order of the array.
-    Fetch { key: Vec<Name>, node: Node },
+    Fetch {
+        key: Vec<Name>,
+        node: Node,
+    },
 }
 
 /// The member of a step's object for a column that rows are found by: apart from the column's new value.

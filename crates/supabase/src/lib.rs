@@ -33,9 +33,7 @@ use arc_swap::ArcSwap;
 use bedplate_core::{Ctx, Result};
 use bedplate_data::{Answer, Attempt, Data, RunOptions};
 use bedplate_http::idempotency;
-use bedplate_http::{
-    Access, Handler, Mount, Report, Request, RequestBody, RequestContext, Response, Stage,
-};
+use bedplate_http::{Access, Handler, Mount, Report, Request, RequestBody, RequestContext, Response, Stage};
 use bytes::BytesMut;
 use http::{HeaderValue, Method};
 
@@ -88,7 +86,10 @@ impl Rest {
 
     /// The row for the route table.
     pub fn mount(self) -> Mount {
-        Mount::new(PREFIX, CLASSES, Access::Key, self).problems(error::render).sql_path_below().calls_below("rpc")
+        Mount::new(PREFIX, CLASSES, Access::Key, self)
+            .problems(error::render)
+            .sql_path_below()
+            .calls_below("rpc")
     }
 }
 

@@ -159,10 +159,7 @@ pub fn body_limits(settings: &Settings) -> bedplate_query::validate::body::Limit
 
 pub fn batch_limits(settings: &Settings) -> bedplate_api::BatchLimits {
     let limits = &settings.limits;
-    bedplate_api::BatchLimits {
-        operations: limits.batch_operations,
-        bytes: limits.batch_bytes.as_usize(),
-    }
+    bedplate_api::BatchLimits { operations: limits.batch_operations, bytes: limits.batch_bytes.as_usize() }
 }
 
 pub fn timeouts(settings: &Settings) -> Timeouts {

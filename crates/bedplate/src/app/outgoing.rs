@@ -15,7 +15,10 @@ bedplate_core::codes! {
 /// One for the process: limits and breakers hold for all who call.
 pub fn client(loaded: &Loaded, mode: Mode) -> Result<Client, Problem> {
     let settings = &loaded.settings.outgoing;
-    let listed = settings.allow.iter().map(|text| text.parse().map_err(|why| invalid(format!("outgoing.allow: {why}"))));
+    let listed = settings
+        .allow
+        .iter()
+        .map(|text| text.parse().map_err(|why| invalid(format!("outgoing.allow: {why}"))));
     let mut allow = listed.collect::<Result<Vec<Allowed>, Problem>>()?;
     if mode == Mode::Dev {
         // The other services of an app under development are on the same machine.
@@ -44,15 +47,30 @@ pub fn collector(client: Client) -> impl Collector {
         for class in &statistics.classes {
             for (outcome, count) in OUTCOMES.iter().zip(class.outcomes).filter(|(_, count)| *count > 0) {
                 let labels = [("class", class.class), ("outcome", *outcome)];
-                samples.counter("bedplate_outgoing_calls", "Calls made, by what they came to.", &labels, count);
+                samples.counter(
+                    "bedplate_outgoing_calls",
+                    "Calls made, by what they came to.",
+                    &labels,
+                    count,
+                );
             }
             let labels = [("class", class.class)];
             let micros = class.time.as_micros() as u64;
             samples.counter("bedplate_outgoing_microseconds", "Time that calls took.", &labels, micros);
-            samples.counter("bedplate_outgoing_repeats", "Attempts after the first.", &labels, class.repeated);
+            samples.counter(
+                "bedplate_outgoing_repeats",
+                "Attempts after the first.",
+                &labels,
+                class.repeated,
+            );
             samples.gauge("bedplate_outgoing_in_flight", "Calls under way.", &labels, class.under_way as f64);
         }
         let open = statistics.open_breakers as f64;
-        samples.gauge("bedplate_outgoing_breakers_open", "Hosts that are left alone after failures.", &[], open);
+        samples.gauge(
+            "bedplate_outgoing_breakers_open",
+            "Hosts that are left alone after failures.",
+            &[],
+            open,
+        );
     }
 }

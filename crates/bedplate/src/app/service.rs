@@ -14,7 +14,8 @@ use bedplate_db::listen::Hub;
 use bedplate_db::{Connector, Pool, Pools, system};
 use bedplate_http::rate_limit::RateLimits;
 use bedplate_http::{
-    Access, App, Config as HttpConfig, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles, health_routes, metrics_route,
+    Access, App, Config as HttpConfig, Health, Listener, Metrics, Mount, Route, Shutdown, StaticFiles,
+    health_routes, metrics_route,
 };
 use bedplate_outgoing::Client;
 use bedplate_query::catalog::{Catalog, RoleId};
@@ -137,7 +138,19 @@ impl Service {
             }
             None => None,
         };
-        let app = public_app(loaded, keys, database, mode, &data, &health, &metrics, (&client, &exporters), &shared, &shutdown, rest)?;
+        let app = public_app(
+            loaded,
+            keys,
+            database,
+            mode,
+            &data,
+            &health,
+            &metrics,
+            (&client, &exporters),
+            &shared,
+            &shutdown,
+            rest,
+        )?;
         let listener = bind(SocketAddr::new(settings.server.host, settings.server.port), app, "server.port")?;
         let address = local(&listener)?;
         let mut service = Self {

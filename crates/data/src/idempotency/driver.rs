@@ -93,7 +93,8 @@ impl Data {
             counters.running.fetch_add(1, Relaxed);
             return Err(in_progress());
         };
-        let mut patience = Patience { pauses: Pauses::new(), breaks: 0, since: None, until, deadline: ctx.deadline };
+        let mut patience =
+            Patience { pauses: Pauses::new(), breaks: 0, since: None, until, deadline: ctx.deadline };
         loop {
             let begin = keys.statements.begin.clone();
             let attempt = Arc::new(Attempt::new(claim.clone(), begin, patience.since));

@@ -163,11 +163,7 @@ impl Lease {
 
     /// Runs the calls, whose rows are nobody's, and commits the open transaction, in one message. An `Ok` means that
     /// PostgreSQL has committed.
-    pub async fn finish_with(
-        &mut self,
-        calls: &[Call<'_>],
-        deadline: Option<Instant>,
-    ) -> Result<(), Error> {
+    pub async fn finish_with(&mut self, calls: &[Call<'_>], deadline: Option<Instant>) -> Result<(), Error> {
         let Some(connection) = &mut self.connection else { return Err(GONE) };
         let mut timer = connection.take_timer();
         let ran = {

@@ -18,10 +18,16 @@ pub(super) fn check(operation: &Operation, limits: &Limits) -> Result<(), Proble
         Operation::Read(read) => (&[], Some(&read.node)),
         Operation::Call(call) => (&[], Some(&call.node)),
         Operation::Insert(insert) => (&[], answered(&insert.returning)),
-        Operation::Bulk(bulk) => (&[], match &bulk.action {
-            Action::Fetch { node, .. } => Some(node),
-            Action::Insert { .. } | Action::Update { .. } | Action::Delete { .. } | Action::Find { .. } => None,
-        }),
+        Operation::Bulk(bulk) => (
+            &[],
+            match &bulk.action {
+                Action::Fetch { node, .. } => Some(node),
+                Action::Insert { .. }
+                | Action::Update { .. }
+                | Action::Delete { .. }
+                | Action::Find { .. } => None,
+            },
+        ),
         Operation::Update(update) => (&update.filters, answered(&update.returning)),
         Operation::Delete(delete) => (&delete.filters, answered(&delete.returning)),
     };

@@ -67,7 +67,8 @@ pub(super) fn places(places: &Vec<String>) -> Result<(), String> {
     let is_host = |host: &str| {
         let labels = host.strip_suffix('.').unwrap_or(host);
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        let numeric = labels.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
+        let numeric =
+            labels.rsplit('.').next().is_some_and(|last| last.starts_with(|c: char| c.is_ascii_digit()));
         crate::Network::parse(host).is_some()
             || (!numeric && labels.split('.').all(|label| !label.is_empty() && label.bytes().all(plain)))
     };
@@ -262,7 +263,9 @@ mod tests {
 
     #[test]
     fn places_are_addresses_networks_and_names() {
-        for good in ["10.0.0.0/8", "10.1.2.3:8080", "fd00::/8", "[fd00::/8]:1", "keys.internal", "localhost:*"] {
+        for good in
+            ["10.0.0.0/8", "10.1.2.3:8080", "fd00::/8", "[fd00::/8]:1", "keys.internal", "localhost:*"]
+        {
             assert!(places(&vec![good.into()]).is_ok(), "{good}");
         }
         for bad in ["", "http://x", "10.0.0.0/40", "x:0", "x:99999", "127.1", "a b", "*"] {

@@ -1,10 +1,10 @@
 //! `/api/v1` from outside: the real binary, over HTTP, on a database of its own with the helpdesk in it.
 
 mod access;
-mod contract;
 mod batch;
 mod caching;
 mod conditional;
+mod contract;
 mod errors;
 mod hostile;
 mod lists;

@@ -63,7 +63,7 @@ async fn post(address: &str, path: &str, token: &str, key: &str) -> Option<Answe
 
 /// As a client repeats a request: while it is told to, or not told anything.
 async fn until_answered(address: &str, path: &str, token: &str, key: &str) -> Answer {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         let answer = post(address, path, token, key).await;
         match answer {

@@ -5,7 +5,7 @@ use bedplate_query::request::{Action, Bulk, Node, Style, Target};
 use bedplate_query::validate::body;
 use bedplate_query::{Operation, Request, Value, ValueRef, Values};
 
-use super::{Fixture, snapshot};
+use super::Fixture;
 
 fn resolve(fixture: &Fixture, relation: &str, text: &str) -> Result<Nested, bedplate_core::Problem> {
     let id = fixture.catalog.find_relation(None, relation).unwrap();
