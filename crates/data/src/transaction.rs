@@ -205,7 +205,7 @@ impl Transaction {
         let like = Like::of(data, ctx, &snapshot, &state);
         let runs: Vec<Run<'_>> =
             works.iter().zip(&compiled).map(|(work, compiled)| like.run(work.request, compiled)).collect();
-        let preludes: Vec<Prelude<'_>> =
+        let preludes: Vec<Prelude> =
             works.iter().zip(&compiled).map(|(work, compiled)| like.prelude(*work, compiled)).collect();
         state.timings.plan += started.elapsed();
         let settings = pairs(data, ctx, &snapshot, state.role, state.mode());
@@ -434,7 +434,7 @@ impl<'r> Like<'r> {
         }
     }
 
-    fn prelude<'w>(&self, work: Work<'w>, compiled: &Compiled) -> Prelude<'w> {
+    fn prelude(&self, work: Work<'_>, compiled: &Compiled) -> Prelude {
         let place = place(self.ctx, work.info);
         let mut prelude = Prelude { place, set: Vec::new(), reset: Vec::new() };
         if compiled.planned.settings.is_empty() {
@@ -452,13 +452,13 @@ impl<'r> Like<'r> {
 }
 
 /// What is said to PostgreSQL around a request of a transaction.
-struct Prelude<'w> {
-    place: Option<Params<'w>>,
+struct Prelude {
+    place: Option<Params<'static>>,
     set: Vec<Params<'static>>,
     reset: Vec<Params<'static>>,
 }
 
-impl Prelude<'_> {
+impl Prelude {
     fn before<'c>(&'c self, data: &'c Data, calls: &mut Vec<Call<'c>>) {
         calls.extend(self.place.as_ref().map(|params| Call { statement: &data.set_place, params }));
         calls.extend(self.set.iter().map(|params| Call { statement: &data.set_one, params }));
@@ -469,23 +469,26 @@ impl Prelude<'_> {
     }
 }
 
-/// The parameters of [`SET_PLACE`], where a request is another than the transaction's own.
-pub(crate) fn place<'w>(ctx: &Ctx, info: &'w RequestInfo) -> Option<Params<'w>> {
+/// The parameters of [`SET_PLACE`], where a request is another than the transaction's own. Who asks is said again with it:
+/// what a function of an earlier request made of its role or claims is not for the next one.
+pub(crate) fn place(ctx: &Ctx, info: &RequestInfo) -> Option<Params<'static>> {
     let own = &ctx.request;
     let elsewhere = info.path != own.path || info.method != own.method;
-    elsewhere.then(|| vec![Some(bytes(info.method)), Some(bytes(&info.path))])
-}
-
-fn bytes(text: &str) -> Cow<'_, [u8]> {
-    Cow::Borrowed(text.as_bytes())
+    let who = &ctx.principal;
+    elsewhere.then(|| {
+        let said = [info.method, &info.path, &who.claims, &who.role];
+        said.into_iter().map(|text| Some(owned(text))).collect()
+    })
 }
 
 fn owned(text: &str) -> Cow<'static, [u8]> {
     Cow::Owned(text.as_bytes().to_vec())
 }
 
-/// `request.method` and `request.path` of the request at hand.
-pub(crate) const SET_PLACE: &str = "select pg_catalog.num_nulls(pg_catalog.set_config('request.method', $1, true), pg_catalog.set_config('request.path', $2, true))";
+/// `request.method` and `request.path` of the request at hand, and who asks.
+pub(crate) const SET_PLACE: &str = "select pg_catalog.num_nulls(pg_catalog.set_config('request.method', $1, true), \
+    pg_catalog.set_config('request.path', $2, true), pg_catalog.set_config('request.jwt.claims', $3, true), \
+    pg_catalog.set_config('role', $4, true))";
 
 /// One setting; NULL gives it the value back that the session has.
 pub(crate) const SET_ONE: &str = "select pg_catalog.num_nulls(pg_catalog.set_config($1, $2, true))";

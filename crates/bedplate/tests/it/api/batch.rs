@@ -270,6 +270,32 @@ async fn sql_sees_each_operation_as_the_request_it_is() {
     assert_eq!(batch(&server, &alice, patch).await.status, 403);
 }
 
+/// What one operation's function makes of who asks ends with the operation: a role that it took, claims that it wrote.
+#[tokio::test]
+async fn a28_an_operation_is_the_callers_whatever_a_function_before_it_became() {
+    let sql = "create function public.become(someone text) returns text language plpgsql volatile as $$ begin
+                 perform set_config('role', someone, true);
+                 perform set_config('request.jwt.claims', '{\"role\":\"service_role\",\"sub\":null}', true);
+                 return current_user;
+               end $$;
+               revoke execute on function public.become(text) from public;
+               grant execute on function public.become(text) to authenticated;";
+    let server = Server::start_with(|_| {}, sql).await;
+    let bob = user(BOB);
+    let mine = server.get("/api/v1/tickets?limit=100&order=id", Some(&bob)).await.data();
+    for together in [
+        json!([{"method": "POST", "path": "/rpc/become", "body": {"someone": "service_role"}},
+               {"method": "GET", "path": "/tickets?limit=100&order=id"}]),
+        // In a message of its own, because of the reference.
+        json!([{"method": "POST", "path": "/rpc/become", "body": {"someone": "service_role"}},
+               {"method": "GET", "path": "/tickets?limit=100&order=id&title=neq.{$ref:0.data}"}]),
+    ] {
+        let done = batch(&server, &bob, together).await.data();
+        assert_eq!(done[0]["data"], "service_role");
+        assert_eq!(done[1]["data"], mine, "no more than alone");
+    }
+}
+
 #[tokio::test]
 async fn preferences_and_dry_runs() {
     let server = Server::start().await;
