@@ -11,8 +11,9 @@ use crate::{PATIENCE, connected, until};
 
 const MINUTE: Duration = Duration::from_mins(1);
 const LIMIT: Duration = Duration::from_millis(250);
-/// What a call costs that is refused because the circuit is open; far below the limit on any machine.
-const AT_ONCE: Duration = Duration::from_millis(50);
+/// What thousands of calls cost that are refused because the circuit is open: far below the sum of their limits, on a
+/// machine of any speed.
+const AT_ONCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn r11_a_paused_redis_costs_its_limit_once_and_comes_back() {
@@ -48,7 +49,7 @@ async fn r11_a_killed_redis_is_left_out_and_taken_up_again() {
     // A closed connection is no timeout: it is noticed at once.
     let begun = Instant::now();
     until("unavailable", async || cache.find("k").await == Err(Unavailable)).await;
-    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert!(begun.elapsed() < PATIENCE / 2);
     server.start_again();
     until("connected", async || cache.state() == State::Connected).await;
     // What it held is gone, scripts included.
@@ -77,7 +78,7 @@ async fn r11_a_redis_that_pauses_while_nobody_asks_is_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_not_there_yet_costs_nothing() {
     for url in ["redis://127.0.0.1:1", "rediss://127.0.0.1:1", "unix:///nowhere/redis.sock"] {
-        let config = redis::Config { url: Secret::new(url), prefix: String::new(), timeout: LIMIT };
+        let config = redis::Config { url: Secret::new(url), prefix: String::new(), timeout: MINUTE };
         let cache = Cache::Redis(Arc::new(Redis::new(&config).unwrap()));
         let begun = Instant::now();
         assert_eq!(cache.find("k").await, Err(Unavailable));

@@ -54,7 +54,7 @@ async fn a_superuser_can_be_the_owner() {
     let database = Database::empty().await;
     let mut owner = database.superuser().await;
     let report = system::install(None, &mut owner).await.unwrap();
-    assert_eq!(report.installed.len(), 8);
+    assert_eq!(report.installed.len(), 9);
     assert_eq!(report.limitations, []);
     assert_eq!(
         sqlstate(&owner, "select extensions.crypt('a', extensions.gen_salt('bf')), auth.uid()").await,
@@ -76,7 +76,7 @@ async fn an_owner_on_a_cloud_database_gets_what_can_be_had_and_hears_what_cannot
         .unwrap();
     let mut owner = database.connect(&name).await;
     let report = system::install(None, &mut owner).await.unwrap();
-    assert_eq!(report.installed.len(), 8);
+    assert_eq!(report.installed.len(), 9);
     let gaps: Vec<_> = report.limitations.iter().map(|l| l.code).collect();
     // What else is missing depends on what other databases of this cluster have made before.
     assert!(gaps.contains(&"reload_events"), "{gaps:?}");
@@ -117,7 +117,7 @@ async fn databases_of_one_cluster_can_be_installed_at_the_same_time() {
         (a.unwrap(), b.unwrap(), database)
     };
     for (a, b, _database) in join_all((0..3).map(|_| install())).await {
-        assert_eq!(a.installed.len() + b.installed.len(), 8);
+        assert_eq!(a.installed.len() + b.installed.len(), 9);
     }
 }
 

@@ -46,7 +46,7 @@ async fn r13_retry_after_is_waited_for_and_not_beyond_the_time_there_is() {
     let later = Server::start(|_, _| answer(503, "retry-after: 3600\r\n", "")).await;
     let begun = Instant::now();
     assert_eq!(client.send(Request::get("test", target(&later))).await.unwrap().status, 503);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(later.heads().len(), 1);
 }
 

@@ -87,7 +87,7 @@ async fn what_a_collector_refuses_or_cannot_be_told_is_dropped_and_counted() {
     for _ in 0..10_000 {
         exporter.put(vec![span("a", None)]);
     }
-    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_secs(20));
     assert!(exporter.counts().dropped >= 7_000, "{:?}", exporter.counts());
 }
 
