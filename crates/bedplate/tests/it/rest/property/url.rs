@@ -180,6 +180,8 @@ fn test(table: &Table, tree: &Tree, within: bool) -> (String, String) {
             let test = match op {
                 Op::Compare(op, _, with) => format!("{op}.{}", value(with)),
                 Op::Quantified(op, _, which, all) => format!("{op}({which}).{}", value(&array(all))),
+                // One empty text means no value at all, as with PostgREST; twice it is a text.
+                Op::In(all) if all.len() == 1 && all[0].is_empty() => "in.(\"\",\"\")".to_owned(),
                 Op::In(all) => {
                     format!("in.({})", all.iter().map(|one| item(one)).collect::<Vec<_>>().join(","))
                 }
