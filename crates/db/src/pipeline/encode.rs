@@ -80,6 +80,10 @@ impl Connection {
             return Err(Error::Misuse("a request's context must begin with a role"));
         }
         let layout = self.writer().pipeline(context, calls, shape);
+        self.encoded(layout)
+    }
+
+    fn encoded(&mut self, layout: Result<Layout, &'static str>) -> Result<Layout, Error> {
         match layout {
             Ok(layout) => {
                 self.outstanding += 1;
@@ -96,32 +100,14 @@ impl Connection {
 
     /// More calls after [`Shape::Open`], in the same transaction. On an error nothing is left in the buffer.
     pub(super) fn encode_more(&mut self, calls: &[Call<'_>]) -> Result<Layout, Error> {
-        match self.writer().more(calls) {
-            Ok(layout) => {
-                self.outstanding += 1;
-                Ok(layout)
-            }
-            Err(e) => {
-                self.out.clear();
-                self.discard("a pipeline could not be written");
-                Err(Error::protocol(e))
-            }
-        }
+        let layout = self.writer().more(calls);
+        self.encoded(layout)
     }
 
     /// Calls and the COMMIT after [`Shape::Open`], in one message. On an error nothing is left in the buffer.
     pub(super) fn encode_last(&mut self, calls: &[Call<'_>]) -> Result<Layout, Error> {
-        match self.writer().last(calls) {
-            Ok(layout) => {
-                self.outstanding += 1;
-                Ok(layout)
-            }
-            Err(e) => {
-                self.out.clear();
-                self.discard("a pipeline could not be written");
-                Err(Error::protocol(e))
-            }
-        }
+        let layout = self.writer().last(calls);
+        self.encoded(layout)
     }
 
     /// The end after [`Shape::Open`]. Returns how many statements it is.
